@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/* opt: options, once.
+ *
+ * Every option is a stanza in doc/options.txt. From the stanzas come the rows below (and
+ * the man page and the completions), and from the rows one engine reads the command line,
+ * HARVEST_… variables and harvest.yaml into a plain struct. What is set first wins, so
+ * callers apply sources in the order of their strength: argv, environment, file, default. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+
+enum opt_type {
+    OPT_FLAG,     /* bool */
+    OPT_COUNT,    /* int64_t, >= 0 */
+    OPT_REAL,     /* double, finite */
+    OPT_SIZE,     /* int64_t bytes: 64K, 16M, 1G */
+    OPT_DURATION, /* int64_t milliseconds: 500ms, 30, 30s, 10m, 2h, 1d */
+    OPT_TEXT,     /* char *, owned */
+    OPT_CHOICE,   /* char *, owned, one of `choices` */
+    OPT_MAP,      /* char *, owned: a YAML mapping as canonical JSON; files only */
+};
+
+enum opt_origin { ORIGIN_NONE, ORIGIN_DEFAULT, ORIGIN_FILE, ORIGIN_ENV, ORIGIN_ARGV };
+
+struct opt_row {
+    const char *name;    /* "top-logprobs"; top_logprobs in files and TOP_LOGPROBS after HARVEST_ */
+    char letter;         /* 0: none */
+    enum opt_type type;
+    size_t offset;       /* of the member in the caller's struct */
+    const char *arg;     /* shown: "N" */
+    const char *choices; /* "retry|hold" */
+    const char *value;   /* default as text; NULL: none (zero bytes) */
+    const char *help;    /* one line */
+    const char *scopes;  /* " run export config teacher " */
+};
+
+/* Where a value came from; one per row, zeroed at the start. line is the file's. */
+struct opt_source {
+    enum opt_origin origin;
+    unsigned line;
+};
+
+struct opt_set {
+    const struct opt_row *rows;
+    size_t n;
+    void *values;               /* the struct */
+    struct opt_source *sources; /* n of them */
+};
+
+/* The row of that name ('_' equals '-') within a scope ("run", "config", …; NULL: any), or
+ * NULL. nearest finds the closest spelling in the scope for a suggestion, or NULL. */
+const struct opt_row *opt_find(const struct opt_set *set, const char *scope,
+                               const char *name);
+const char *opt_nearest(const struct opt_set *set, const char *scope, const char *name);
+
+/* Sets one value unless a stronger source has set it. Errors (ERR_USAGE) name the option,
+ * what was given and what is expected. */
+int opt_put(const struct opt_set *set, const struct opt_row *row, const char *text,
+            enum opt_origin origin, unsigned line, struct err *err);
+
+/* Reads argv[1…] of a command: options in any order, `--` ends them, `--no-x` clears a
+ * flag, `--x=v` and `--x v`, `-n5`, unambiguous beginnings are not accepted. What is no
+ * option is moved to argv[1…] in order and *n_words says how many. */
+int opt_argv(const struct opt_set *set, const char *scope, int argc, char **argv,
+             int *n_words, struct err *err);
+int opt_environment(const struct opt_set *set, const char *scope, struct err *err);
+int opt_defaults(const struct opt_set *set, struct err *err);
+void opt_clear(const struct opt_set *set); /* frees the texts */
+
+bool opt_is_set(const struct opt_set *set, const char *name); /* beyond its default */
