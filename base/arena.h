@@ -12,10 +12,12 @@ struct arena {
     char *at, *end;
 };
 
-/* An arena is empty when zeroed. Memory is aligned for any type and zeroed by arena_new. */
+/* An arena is empty when zeroed. Memory is aligned for any type and zeroed by arena_new.
+ */
 void *arena_alloc(struct arena *arena, size_t size); /* not zeroed */
 void *arena_new(struct arena *arena, size_t size);
 char *arena_str(struct arena *arena, const char *text);
-struct span arena_span(struct arena *arena, struct span span); /* copy, with a NUL behind */
-void arena_reset(struct arena *arena); /* keeps its first block for use again */
+struct span arena_span(struct arena *arena,
+                       struct span span); /* copy, with a NUL behind */
+void arena_reset(struct arena *arena);    /* keeps its first block for use again */
 void arena_clear(struct arena *arena);

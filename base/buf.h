@@ -41,9 +41,10 @@ static inline bool span_is(struct span a, const char *text)
 }
 
 void buf_init(struct buf *buf, size_t max);
-void buf_clear(struct buf *buf);  /* frees; may be used again */
-void buf_reset(struct buf *buf);  /* empties, keeps the memory */
-bool buf_reserve(struct buf *buf, size_t more); /* room for `more` bytes; false: overflowed */
+void buf_clear(struct buf *buf); /* frees; may be used again */
+void buf_reset(struct buf *buf); /* empties, keeps the memory */
+bool buf_reserve(struct buf *buf,
+                 size_t more); /* room for `more` bytes; false: overflowed */
 void buf_add(struct buf *buf, const void *p, size_t n);
 void buf_byte(struct buf *buf, char c);
 void buf_text(struct buf *buf, const char *text);

@@ -9,14 +9,14 @@
 #include "base/term.h"
 
 /* Writes one part unless it was written before: the first failure wins. */
-#define FILL(field)                                                                       \
-    do {                                                                                  \
-        if (err != NULL && err->field[0] == '\0') {                                       \
-            va_list args;                                                                 \
-            va_start(args, format);                                                       \
-            vsnprintf(err->field, sizeof err->field, format, args);                       \
-            va_end(args);                                                                 \
-        }                                                                                 \
+#define FILL(field)                                                                      \
+    do {                                                                                 \
+        if (err != NULL && err->field[0] == '\0') {                                      \
+            va_list args;                                                                \
+            va_start(args, format);                                                      \
+            vsnprintf(err->field, sizeof err->field, format, args);                      \
+            va_end(args);                                                                \
+        }                                                                                \
     } while (0)
 
 int err_set(struct err *err, enum err_code code, const char *format, ...)
@@ -63,8 +63,8 @@ int err_prefix(struct err *err, const char *format, ...)
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     memcpy(old, err->what, sizeof old);
-    snprintf(err->what, sizeof err->what, "%.*s: %.*s", 200, text,
-             (int)sizeof old - 205, old);
+    snprintf(err->what, sizeof err->what, "%.*s: %.*s", 200, text, (int)sizeof old - 205,
+             old);
     return -1;
 }
 
@@ -72,8 +72,11 @@ static void print_json(const struct err *err, FILE *out)
 {
     const struct {
         const char *name, *text;
-    } parts[] = {{"what", err->what}, {"where", err->where}, {"why", err->why},
-                 {"safe", err->safe}, {"fix", err->fix}};
+    } parts[] = {{"what", err->what},
+                 {"where", err->where},
+                 {"why", err->why},
+                 {"safe", err->safe},
+                 {"fix", err->fix}};
     struct buf line;
     buf_init(&line, 1 << 16);
     buf_format(&line, "{\"type\":\"error\",\"code\":%d", err->code);

@@ -46,7 +46,8 @@ static inline void heap_down(struct heap *heap, size_t i, struct heap_node *node
 {
     for (;;) {
         size_t child = 2 * i + 1;
-        if (child + 1 < heap->n && heap_before(heap->nodes[child + 1], heap->nodes[child]))
+        if (child + 1 < heap->n &&
+            heap_before(heap->nodes[child + 1], heap->nodes[child]))
             child++;
         if (child >= heap->n || !heap_before(heap->nodes[child], node))
             break;

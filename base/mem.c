@@ -10,7 +10,8 @@
 void *mem_check(void *p)
 {
     if (p == NULL) {
-        fputs("harvest: out of memory; everything committed is safe in the store\n", stderr);
+        fputs("harvest: out of memory; everything committed is safe in the store\n",
+              stderr);
         abort();
     }
     return p;

@@ -10,8 +10,9 @@ static bool is_harmless(uint32_t c)
     if (c >= 0x7f && c <= 0x9f)
         return false;
     return !(c == 0xad || c == 0x61c || (c >= 0x200b && c <= 0x200f) ||
-             (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) || c == 0xfeff ||
-             (c >= 0xfff9 && c <= 0xfffb) || (c >= 0xe0000 && c <= 0xe007f));
+             (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) ||
+             c == 0xfeff || (c >= 0xfff9 && c <= 0xfffb) ||
+             (c >= 0xe0000 && c <= 0xe007f));
 }
 
 void term_add(struct buf *out, struct span text)

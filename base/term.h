@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* term: foreign text on a terminal.
  *
- * Answers, error messages and file names come from outside. Everything that could move the
- * cursor, change colours, reorder text or reach the clipboard is shown as \u{…}: C0 but
- * newline and tab, DEL, C1 (as UTF-8 too), bidirectional and other format characters, and
- * bytes that are not UTF-8. */
+ * Answers, error messages and file names come from outside. Everything that could move
+ * the cursor, change colours, reorder text or reach the clipboard is shown as \u{…}: C0
+ * but newline and tab, DEL, C1 (as UTF-8 too), bidirectional and other format characters,
+ * and bytes that are not UTF-8. */
 #pragma once
 
 #include <stdio.h>

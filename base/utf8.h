@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* utf8: well-formed UTF-8 as Unicode 15, table 3-7, has it (no surrogates, no overlongs). */
+/* utf8: well-formed UTF-8 as Unicode 15, table 3-7, has it (no surrogates, no overlongs).
+ */
 #pragma once
 
 #include <stdbool.h>
