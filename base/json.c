@@ -11,8 +11,7 @@
 #include "base/number.h"
 #include "base/utf8.h"
 
-/* ---- strings
- * --------------------------------------------------------------------------- */
+/* ---- strings --------------------------------------------------------------------- */
 
 size_t json_plain_prefix(struct span text)
 {
@@ -128,8 +127,7 @@ bool json_unquote(struct buf *out, struct span literal)
     return true;
 }
 
-/* ---- documents
- * ------------------------------------------------------------------------- */
+/* ---- documents ------------------------------------------------------------------- */
 
 struct json_t *json_parse(struct span text, struct err *err)
 {

@@ -31,8 +31,8 @@ static const double short_tens[EXACT_TENS + 1] = {
     1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
 };
 
-/* ---- a decimal taken apart
- * ------------------------------------------------------------- */
+/* ---- a decimal taken apart -----------------------------------------------------------
+ */
 
 /* mantissa * 10^exponent, unsigned. */
 struct decimal {
@@ -147,15 +147,12 @@ static inline bool nearest_fast(uint64_t mantissa, int exponent, double *value)
     return true;
 }
 
-/* ---- printing
- * -------------------------------------------------------------------------- */
+/* ---- printing ------------------------------------------------------------------------
+ */
 
 /* The nearest float32 or double, as a double. */
 static double read_back(uint64_t mantissa, int exponent, bool single)
 {
-    double value;
-    if (!single && nearest_fast(mantissa, exponent, &value))
-        return value;
     char text[40]; /* no point in it, hence the same in every locale */
     snprintf(text, sizeof text, "%" PRIu64 "e%d", mantissa, exponent);
     return single ? (double)strtof(text, NULL) : strtod(text, NULL);
@@ -205,35 +202,69 @@ static enum proof reads_back(uint64_t mantissa, int exponent, double value, bool
     return (double)(float)back == value ? YES : NO;
 }
 
-/* The same as shortest_slow for most values: scales by an exact power of ten, rounds,
- * reads back. Any two decimals of 6 (float32) or 15 (double) digits read back to
- * different values, so that one of them that does is the shortest once its zeros are
- * gone. */
-static bool shortest_fast(double value, bool single, struct decimal *d)
+/* The power of ten of the first digit, for 2^-40 < value < 2^40. */
+static int magnitude(double value)
 {
     int two;
-    if (LDBL_MANT_DIG < 64 || frexp(value, &two) == 0.5 || two < -40 || two > 40)
-        return false; /* a power of two, or far from 1 */
-    int ten = (int)floor((two - 1) * 0.30102999566398120);
-    ten += value >= (ten + 1 < 0 ? 1 / tens[-ten - 1] : tens[ten + 1]);
-    int digits = single ? FLT_DIG : DBL_DIG, most = single ? 9 : 17;
-    for (; digits <= most; digits++) {
-        int up = digits - 1 - ten;
-        if (up > EXACT_LONG_TENS || up < -EXACT_LONG_TENS)
+    frexp(value, &two);
+    int ten = (two - 1) * 1233 / 4096 - (two < 1); /* log10(2), never too high */
+    while (ten < -1 ? value * short_tens[-ten - 1] >= 1 : value >= short_tens[ten + 1])
+        ten++;
+    return ten;
+}
+
+/* value * 10^up, rounded to a whole number; or, doubtful, rounded down because it is too
+ * close to the middle for the error of the one operation that is not exact. */
+struct scaled {
+    uint64_t whole;
+    bool doubtful;
+};
+
+/* Requires: up within EXACT_TENS. */
+static struct scaled scale(double value, int up, bool single)
+{
+    if (single) {
+        double x = up < 0 ? value / short_tens[-up] : value * short_tens[up];
+        uint64_t whole = (uint64_t)x;
+        double rest = x - (double)whole - 0.5;
+        bool doubtful = fabs(rest) <= x * 0x1p-51;
+        return (struct scaled){whole + (rest > 0 && !doubtful), doubtful};
+    }
+    long double x = up < 0 ? value / tens[-up] : value * tens[up];
+    uint64_t whole = (uint64_t)x;
+    long double rest = x - (long double)whole - 0.5L;
+    bool doubtful = fabsl(rest) <= x * 0x1p-62L;
+    return (struct scaled){whole + (rest > 0 && !doubtful), doubtful};
+}
+
+/* Not far from 1, and its neighbours equally far from it: no power of two. */
+static bool is_plain(double value)
+{
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return value > 0x1p-40 && value < 0x1p40 && (bits & 0xfffffffffffff) != 0;
+}
+
+/* The same as shortest_slow for plain values: scales, rounds, reads back. Any two
+ * decimals of 6 (float32) or 15 (double) digits read back to different values, so that
+ * one of them that does is the shortest once its zeros are gone. */
+static bool shortest_fast(double value, bool single, struct decimal *d)
+{
+    if (LDBL_MANT_DIG < 64 || !is_plain(value))
+        return false;
+    int up = (single ? FLT_DIG : DBL_DIG) - 1 - magnitude(value);
+    int last = up + (single ? FLT_DECIMAL_DIG - FLT_DIG : DBL_DECIMAL_DIG - DBL_DIG);
+    for (; up <= last && up <= EXACT_TENS; up++) {
+        struct scaled s = scale(value, up, single);
+        enum proof proof = reads_back(s.whole, -up, value, single);
+        if (s.doubtful && proof == NO &&
+            reads_back(s.whole + 1, -up, value, single) == NO)
+            continue;
+        if (s.doubtful || proof == UNPROVEN)
             return false;
-        long double scaled = up < 0 ? value / tens[-up] : value * tens[up];
-        uint64_t whole = (uint64_t)scaled;
-        long double rest = scaled - (long double)whole;
-        if (rest > 0.49L && rest < 0.51L)
-            return false; /* which way to round is in the error of the product */
-        whole += rest > 0.5L;
-        enum proof proof = reads_back(whole, -up, value, single);
-        if (proof == UNPROVEN)
-            return false;
-        if (proof == YES) {
-            *d = (struct decimal){.mantissa = whole, .exponent = -up, .digits = digits};
+        *d = (struct decimal){.mantissa = s.whole, .exponent = -up};
+        if (proof == YES)
             return true;
-        }
     }
     return false;
 }
@@ -249,31 +280,71 @@ static struct decimal shortest(double value, bool single)
     return d;
 }
 
+/* Writes n digits with zeros in front. */
+static char *put_digits(char *p, uint64_t value, int n)
+{
+    for (int i = n - 1; i >= 0; i--, value /= 10)
+        p[i] = (char)('0' + value % 10);
+    return p + n;
+}
+
+static char *put_exponent(char *p, int exponent)
+{
+    int size = abs(exponent);
+    *p++ = 'e';
+    *p++ = exponent < 0 ? '-' : '+';
+    return put_digits(p, (uint64_t)size, size < 100 ? 2 : 3);
+}
+
+static char *put(char *p, const char *text, int n)
+{
+    memcpy(p, text, (size_t)n);
+    return p + n;
+}
+
+/* As Python's repr has it: plain from 0.0001 up to 16 digits, else with an exponent. */
+static char *put_decimal(char *p, const struct decimal *d)
+{
+    static const char zeros[] = "0000000000000000";
+    char digits[24];
+    int n = 1;
+    for (uint64_t m = d->mantissa; m >= 10; m /= 10)
+        n++;
+    put_digits(digits, d->mantissa, n);
+    int point = n + d->exponent; /* digits before the point */
+    if (point < -3 || point > 16) {
+        *p++ = digits[0];
+        if (n > 1) {
+            *p++ = '.';
+            p = put(p, digits + 1, n - 1);
+        }
+        return put_exponent(p, point - 1);
+    }
+    if (point <= 0) {
+        p = put(p, "0.", 2);
+        p = put(p, zeros, -point);
+        return put(p, digits, n);
+    }
+    int before = point < n ? point : n;
+    p = put(p, digits, before);
+    p = put(p, zeros, point - before);
+    *p++ = '.';
+    return before < n ? put(p, digits + before, n - before) : put(p, "0", 1);
+}
+
 static void add_real(struct buf *out, double value, bool single)
 {
     assert(isfinite(value));
+    char text[48], *p = text;
     if (signbit(value))
-        buf_byte(out, '-');
+        *p++ = '-';
     if (value == 0) {
-        buf_text(out, "0.0");
-        return;
-    }
-    struct decimal d = shortest(fabs(value), single);
-    char text[24];
-    int n = snprintf(text, sizeof text, "%" PRIu64, d.mantissa);
-    int point = n + d.exponent; /* digits before the decimal point */
-    if (point < -3 || point > 16) {
-        buf_byte(out, text[0]);
-        if (n > 1)
-            buf_format(out, ".%s", text + 1);
-        buf_format(out, "e%c%02d", point < 1 ? '-' : '+', abs(point - 1));
-    } else if (point <= 0) {
-        buf_format(out, "0.%.*s%s", -point, "0000", text);
-    } else if (point < n) {
-        buf_format(out, "%.*s.%s", point, text, text + point);
+        p = put(p, "0.0", 3);
     } else {
-        buf_format(out, "%s%.*s.0", text, point - n, "0000000000000000");
+        struct decimal d = shortest(fabs(value), single);
+        p = put_decimal(p, &d);
     }
+    buf_add(out, text, (size_t)(p - text));
 }
 
 void number_add_f32(struct buf *out, float value)
@@ -286,8 +357,8 @@ void number_add_f64(struct buf *out, double value)
     add_real(out, value, false);
 }
 
-/* ---- reading
- * --------------------------------------------------------------------------- */
+/* ---- reading -------------------------------------------------------------------------
+ */
 
 /* Long mantissas and large exponents: the C library, in the C locale. */
 static double nearest_slow(struct span text)
@@ -301,21 +372,38 @@ static double nearest_slow(struct span text)
     return value;
 }
 
-/* Requires: value is not negative. */
-static unsigned style_of(double value, const struct decimal *d)
+/* Whether a decimal of 7 to 9 digits, the last not 0, is the shortest of a float32: the
+ * nearest of its length, with none of one digit less that reads back too. */
+static enum proof is_shortest(double single, const struct decimal *d)
 {
-    if (value > FLT_MAX)
-        return 0;
-    unsigned style = (double)(float)value == value ? NUMBER_F32 : 0;
-    if (d->cut || d->digits > 9)
-        return style;
+    if (!is_plain(single) || d->exponent > 0 || -d->exponent > EXACT_TENS)
+        return UNPROVEN;
+    struct scaled nearest = scale(single, -d->exponent, true);
+    struct scaled shorter = scale(single, -d->exponent - 1, true);
+    if (nearest.doubtful || shorter.doubtful)
+        return UNPROVEN;
+    if (nearest.whole != d->mantissa)
+        return NO;
+    enum proof proof = reads_back(shorter.whole, d->exponent + 1, single, true);
+    return proof == UNPROVEN ? UNPROVEN : proof == YES ? NO : YES;
+}
+
+/* Requires: value is not negative. */
+static bool is_short(double value, struct decimal d)
+{
+    for (; d.mantissa % 10 == 0 && d.mantissa != 0; d.digits--, d.exponent++)
+        d.mantissa /= 10;
     /* Up to FLT_DIG digits a decimal names its float32 alone; there is no shorter one. */
-    bool is_short = value == 0 || (d->digits <= FLT_DIG && value >= FLT_MIN);
-    if (!is_short && (float)value > 0) {
-        struct decimal s = shortest((double)(float)value, true);
-        is_short = read_back(s.mantissa, s.exponent, false) == value;
-    }
-    return style | (is_short ? NUMBER_F32_SHORT : 0);
+    if (value == 0 || (d.digits <= FLT_DIG && value >= FLT_MIN))
+        return true;
+    double single = (double)(float)value;
+    if (d.cut || d.digits > FLT_DECIMAL_DIG || single == 0)
+        return false;
+    enum proof proof = is_shortest(single, &d);
+    if (proof != UNPROVEN)
+        return proof == YES;
+    struct decimal s = shortest(single, true);
+    return read_back(s.mantissa, s.exponent, false) == value;
 }
 
 const char *number_read(struct span text, struct number *number)
@@ -329,7 +417,11 @@ const char *number_read(struct span text, struct number *number)
     double value;
     if (d.cut || !nearest_fast(d.mantissa, d.exponent, &value))
         value = fabs(nearest_slow((struct span){text.p, (size_t)(p - text.p)}));
-    number->style = style_of(value, &d);
     number->value = negative ? -value : value;
+    number->style = 0;
+    if (value <= FLT_MAX) {
+        number->style |= (double)(float)value == value ? NUMBER_F32 : 0;
+        number->style |= is_short(value, d) ? NUMBER_F32_SHORT : 0;
+    }
     return p;
 }
