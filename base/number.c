@@ -31,8 +31,7 @@ static const double short_tens[EXACT_TENS + 1] = {
     1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
 };
 
-/* ---- a decimal taken apart -----------------------------------------------------------
- */
+/* ---- a decimal taken apart ------------------------------------------------------- */
 
 /* mantissa * 10^exponent, unsigned. */
 struct decimal {
@@ -147,8 +146,7 @@ static inline bool nearest_fast(uint64_t mantissa, int exponent, double *value)
     return true;
 }
 
-/* ---- printing ------------------------------------------------------------------------
- */
+/* ---- printing -------------------------------------------------------------------- */
 
 /* The nearest float32 or double, as a double. */
 static double read_back(uint64_t mantissa, int exponent, bool single)
@@ -357,8 +355,7 @@ void number_add_f64(struct buf *out, double value)
     add_real(out, value, false);
 }
 
-/* ---- reading -------------------------------------------------------------------------
- */
+/* ---- reading --------------------------------------------------------------------- */
 
 /* Long mantissas and large exponents: the C library, in the C locale. */
 static double nearest_slow(struct span text)
