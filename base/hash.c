@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <xxhash.h>
 
@@ -98,4 +99,14 @@ int hex_decode(struct span text, unsigned char *p, size_t n)
     for (size_t i = 0; i < n; i++)
         p[i] = (unsigned char)(digit(text.p[2 * i]) << 4 | digit(text.p[2 * i + 1]));
     return 0;
+}
+
+const char *hash_crypto_version(void)
+{
+    return OpenSSL_version(OPENSSL_VERSION_STRING);
+}
+
+unsigned hash_xxhash_version(void)
+{
+    return XXH_versionNumber();
 }

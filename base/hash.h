@@ -26,3 +26,7 @@ uint64_t hash64(const void *p, size_t n); /* XXH3, 64 bits, seed 0 */
 void hex_encode(const unsigned char *p, size_t n, char *out);
 /* Reads exactly 2 * n digits of either case. Returns 0 or -1. */
 int hex_decode(struct span text, unsigned char *p, size_t n);
+
+/* Of the libraries in use, for --version. */
+const char *hash_crypto_version(void); /* "3.0.17" */
+unsigned hash_xxhash_version(void);    /* 801 is 0.8.1 */

@@ -352,3 +352,8 @@ int yaml_add_json(const struct yaml_node *node, const char *name, struct buf *ou
     json_decref(value);
     return 0;
 }
+
+const char *yaml_library_version(void)
+{
+    return yaml_get_version_string();
+}

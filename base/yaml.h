@@ -38,3 +38,5 @@ bool yaml_is_null(const struct yaml_node *node);
  * Fails for numbers that JSON has not: .inf, .nan and what does not fit. */
 int yaml_add_json(const struct yaml_node *node, const char *name, struct buf *out,
                   struct err *err);
+
+const char *yaml_library_version(void); /* of libyaml, for --version */
