@@ -422,3 +422,9 @@ const char *number_read(struct span text, struct number *number)
     }
     return p;
 }
+
+const char *number_end(struct span text)
+{
+    struct decimal d = {0};
+    return take_decimal(text.p + (text.n > 0 && text.p[0] == '-'), text.p + text.n, &d);
+}

@@ -22,6 +22,9 @@ struct number {
  * of more than nine significant digits never gets it. Infinite values get neither. */
 const char *number_read(struct span text, struct number *number);
 
+/* The same without the value. */
+const char *number_end(struct span text);
+
 /* Appends the shortest decimal that reads back to the same float32 or double; among those
  * of equal length, the nearest to it. It always looks like a real number: "-0.0", "12.0",
  * "1.5e-07", "1e+22". Requires: finite. */
