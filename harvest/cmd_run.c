@@ -123,6 +123,7 @@ int cmd_run(const struct call *call, struct err *err)
     if (prepare(&session, err) == 0)
         ask_all(&session, err);
     store_close(session.store);
+    plan_clear(&session.plan);
     credential_free(session.credential);
     teacher_conf_clear(&session.teacher);
     return (int)err->code;

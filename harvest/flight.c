@@ -9,14 +9,14 @@
 
 enum { REQUEST_MAX = 256 << 20, HEADERS_MAX = 16 << 10 };
 
-static int merge_params(const struct todo *todo, struct arena *arena, struct span *params,
-                        struct err *err)
+static int merge_params(const struct route *route, const struct todo *todo,
+                        struct arena *arena, struct span *params, struct err *err)
 {
     if (todo->params.n == 0) { /* the usual case: canonical already */
-        *params = todo->form_params;
+        *params = route->params;
         return 0;
     }
-    const struct span both[] = {todo->form_params, todo->params};
+    const struct span both[] = {route->params, todo->params};
     return json_merge(both, 2, arena, params, err);
 }
 
@@ -29,11 +29,11 @@ int flight_new(const struct route *route, struct job *job, struct flight **fligh
     buf_init(&made->sending, REQUEST_MAX);
     made->ask = (struct ask){
         .model = span_of(route->model),
-        .system = job->todo.system,
+        .system = route->system,
         .messages = job->todo.messages,
         .dialect = route->dialect,
     };
-    int rc = merge_params(&job->todo, &made->arena, &made->ask.params, err);
+    int rc = merge_params(route, &job->todo, &made->arena, &made->ask.params, err);
     if (rc == 0)
         rc = route->codec->encode(&made->ask, &made->sending, err);
     if (rc == 0 && made->sending.overflowed)

@@ -22,6 +22,7 @@ struct route {
     const struct codec *codec;
     const struct crawl *crawl; /* for crawl_verdict() only */
     const char *model;
+    struct span params, system; /* the form of this run: canonical JSON; plain text */
     unsigned dialect;
     int64_t run, teacher, terms;
 };

@@ -2,11 +2,13 @@
 #include "harvest/plan.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/mem.h"
 #include "harvest/key.h"
 #include "prompts/prompts.h"
 
@@ -175,8 +177,16 @@ int plan_prompts(struct store *store, const struct config *config,
         rc = plan_all(&planner, prompts, line, err);
         sha256_free(planner.sha);
     }
+    if (rc == 0)
+        result->params = mem_copy(planner.form_params.p, planner.form_params.n + 1);
     arena_clear(&planner.arena);
     arena_clear(&arena);
     prompts_close(prompts);
     return rc;
+}
+
+void plan_clear(struct plan_result *result)
+{
+    free(result->params);
+    result->params = NULL;
 }

@@ -20,6 +20,7 @@ struct plan_ids {
 struct plan_result {
     struct plan_ids ids;
     struct plan_counts counts;
+    char *params;     /* of the form: canonical JSON, owned */
     uint64_t prompts; /* read, invalid ones not counted */
     uint64_t skipped; /* invalid lines left out with --invalid=skip */
 };
@@ -29,3 +30,4 @@ struct plan_result {
 int plan_prompts(struct store *store, const struct config *config,
                  const struct teacher_conf *teacher, const char *const *paths, size_t n,
                  const char *line, struct plan_result *result, struct err *err);
+void plan_clear(struct plan_result *result);

@@ -320,6 +320,8 @@ static void init_route(struct run *run, const struct codec *codec)
         .codec = codec,
         .crawl = run->crawl,
         .model = job->teacher->model,
+        .params = span_of(job->plan->params),
+        .system = span_of(job->teacher->system),
         .dialect = job->dialect,
         .run = job->plan->ids.run,
         .teacher = job->plan->ids.teacher,

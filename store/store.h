@@ -100,10 +100,7 @@ struct todo {
     int64_t teacher, form;
     int sample, edition;
     bool was_ambiguous; /* an earlier attempt may have been billed */
-    struct span messages, params;    /* of the prompt */
-    struct span form_params, system; /* of the request's own form, which an earlier run may
-                                      * have made otherwise than this one; kept by the store
-                                      * (a small cache by form id), valid until it closes */
+    struct span messages, params; /* of the prompt; the form is the one just planned with */
 };
 
 /* The next max requests of the plan after request id `after` (0 to begin), in the order of

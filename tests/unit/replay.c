@@ -42,7 +42,6 @@ static void add_jobs(struct replay *replay)
         struct job *job = crawl_job_new();
         job->todo.request = i + 1;
         job->todo.messages = SPAN_LITERAL("[{\"content\":\"hi\",\"role\":\"user\"}]");
-        job->todo.form_params = SPAN_LITERAL("{}");
         crawl_add(replay->crawl, job);
     }
 }
@@ -214,8 +213,10 @@ void replay_run(const struct replay_conf *conf, const struct script *script,
     size_t most = (size_t)conf->jobs * 64 + 100000;
     *result = (struct replay_result){0};
     replay.crawl = crawl_new(&conf->crawl);
-    replay.route = (struct route){
-        .codec = codec_find("openai-chat"), .crawl = replay.crawl, .model = "m"};
+    replay.route = (struct route){.codec = codec_find("openai-chat"),
+                                  .crawl = replay.crawl,
+                                  .model = "m",
+                                  .params = SPAN_LITERAL("{}")};
     replay.starts = mem_array(most, sizeof *replay.starts);
     replay.billed = mem_array((size_t)conf->jobs, sizeof *replay.billed);
     replay.now = replay.began = 86400000;
