@@ -43,7 +43,8 @@ struct teacher_tag {
     const char *wire;     /* codec name */
     const char *model;    /* asked for */
     const char *name;     /* stanza's name or host:port; information only */
-    const char *license, *terms_url, *terms_date, *training, *basis; /* NULL: not stated */
+    const char *license, *terms_url, *terms_date, *training,
+        *basis; /* NULL: not stated */
 };
 
 /* Finds or adds; ids are > 0. terms is the id of the tag every answer keeps. */
@@ -56,8 +57,8 @@ int store_form(struct store *store, struct span params, struct span system, int6
                struct err *err);
 
 /* Starts a run; command is the command line as typed, without secrets. */
-int store_run_start(struct store *store, const char *command, int64_t now_ms, int64_t *run,
-                    struct err *err);
+int store_run_start(struct store *store, const char *command, int64_t now_ms,
+                    int64_t *run, struct err *err);
 int store_run_end(struct store *store, int64_t run, int64_t now_ms, int exit_code,
                   struct err *err);
 
@@ -66,7 +67,7 @@ int store_run_end(struct store *store, int64_t run, int64_t now_ms, int exit_cod
 struct plan_item {
     const struct prompt *prompt;
     unsigned char prompt_hash[SHA256_BYTES]; /* over messages and params as read */
-    unsigned char key[SHA256_BYTES];
+    unsigned char key[SHA256_BYTES];         /* of edition 0, whatever `edition` says */
     enum kind kind;
     int64_t teacher, form, run;
     int sample, edition;
@@ -78,19 +79,24 @@ struct plan_counts {
     uint64_t duplicates; /* items that collapsed into an earlier one of this plan */
     uint64_t added;      /* the store did not have */
     uint64_t answered;   /* already paid for */
-    uint64_t failed;     /* failed for good earlier; `harvest retry --failed` asks again */
-    uint64_t held;       /* ambiguous and held by hold_ambiguous */
-    uint64_t ambiguous;  /* ambiguous and to be asked again */
-    uint64_t todo;       /* to be asked now */
+    uint64_t failed;    /* failed for good earlier; `harvest retry --failed` asks again */
+    uint64_t held;      /* ambiguous and held by hold_ambiguous */
+    uint64_t ambiguous; /* ambiguous and to be asked again */
+    uint64_t todo;      /* to be asked now */
 };
 
 /* Starts collecting what this run has to ask. Inside a transaction. */
 int store_plan_start(struct store *store, bool hold_ambiguous, struct err *err);
-/* Adds one request; the newest edition of the same kind, teacher, form, prompt and sample
- * stands for it when the store has a higher one than item->edition. A prompt whose id or
- * metadata changed since the last run takes the new ones; in one plan the first wins. */
-int store_plan(struct store *store, const struct plan_item *item, struct plan_counts *counts,
-               struct err *err);
+/* Adds one request. The newest edition that the store has stands for it; only where that
+ * is answered and lower than item->edition, one of item->edition is added. A prompt whose
+ * id or metadata changed since the last run takes the new ones; in one plan the first wins.
+ * So do teacher, form and prompt of a request that is known by its key alone. */
+int store_plan(struct store *store, const struct plan_item *item,
+               struct plan_counts *counts, struct err *err);
+
+/* The key of a higher edition, made of that of edition 0. May be in place. */
+void store_edition_key(const unsigned char key[SHA256_BYTES], int edition,
+                       unsigned char edition_key[SHA256_BYTES]);
 
 /* ---- asking ---------------------------------------------------------------------------- */
 
@@ -100,19 +106,22 @@ struct todo {
     int64_t teacher, form;
     int sample, edition;
     bool was_ambiguous; /* an earlier attempt may have been billed */
-    struct span messages, params; /* of the prompt; the form is the one just planned with */
+    struct span messages,
+        params; /* of the prompt; the form is the one just planned with */
 };
 
 /* The next max requests of the plan after request id `after` (0 to begin), in the order of
  * planning. Each goes into an arena of its own, made by the caller: fill(arg) returns the
  * arena for the next one and the place for the todo. *taken < max: no more. */
 typedef struct todo *store_fill(void *arg, struct arena **arena);
-int store_take(struct store *store, int64_t after, size_t max, store_fill *fill, void *arg,
-               size_t *taken, struct err *err);
+int store_take(struct store *store, int64_t after, size_t max, store_fill *fill,
+               void *arg, size_t *taken, struct err *err);
 
 /* The intent to send, to be committed before the first byte leaves. */
 int store_sent(struct store *store, int64_t run, int64_t request, int64_t now_ms,
                int64_t *attempt, struct err *err);
+/* Names a further request that the attempt is for (n > 1), before it is committed. */
+int store_serves(struct store *store, int64_t attempt, int64_t request, struct err *err);
 /* Takes an intent back: it was never sent (the run stopped first). */
 int store_unsent(struct store *store, int64_t attempt, struct err *err);
 
@@ -134,9 +143,11 @@ struct attempt {
 };
 
 /* Ends an attempt: stores it with its body, compressed, and, when it was answered, the
- * answers (answers[i] is for requests[i]; with n == 0 nothing is answered). Packs each
- * track that `understood` vouches for and cuts its array out of the stored body; sets
- * FLAG_BODY_WHOLE where that was not possible. A failed request is marked so. */
+ * answers (answers[i] is for requests[i]; with n == 0 nothing is answered). Packs every
+ * track, and cuts the arrays of those that `understood` vouches for out of the stored body;
+ * sets FLAG_BODY_WHOLE where an array stays in. A failed or ambiguous attempt marks its
+ * requests so. Should a request have an answer already, the first one stays its answer and
+ * the body keeps the second. */
 int store_settled(struct store *store, const struct attempt *attempt,
                   struct answer *answers, const int64_t *requests, size_t n,
                   struct err *err);
@@ -149,15 +160,17 @@ struct retry_counts {
     uint64_t failed, ambiguous, truncated;
 };
 
-/* Makes failed and ambiguous requests plannable again; gives truncated ones a request of a
- * higher edition beside the answered one. Own transaction. */
+/* Makes failed and ambiguous requests plannable again, the latter even under hold; gives
+ * truncated ones a request of a higher edition beside the answered one. Own transaction. */
 int store_retry(struct store *store, unsigned what, struct retry_counts *counts,
                 struct err *err);
 
 /* ---- reading --------------------------------------------------------------------------- */
 
 struct store_counts {
-    uint64_t prompts, requests, answered, failed, ambiguous, planned, in_flight, attempts;
+    uint64_t prompts, attempts;
+    uint64_t requests; /* the sum of the next five; editions count */
+    uint64_t answered, failed, ambiguous, planned, in_flight;
     uint64_t truncated, refused, empty, flagged; /* among the answered */
     int64_t prompt_tokens, completion_tokens, cached_tokens, reasoning_tokens;
     uint64_t with_logprobs;
@@ -181,13 +194,14 @@ struct row {
     unsigned char key[SHA256_BYTES];
     unsigned char prompt_hash[SHA256_BYTES];
     struct span prompt_id, messages, params, metadata, system;
-    struct span teacher, wire, model_asked, model_served;
+    struct span teacher; /* its identity, which is the same from every address */
+    struct span wire, model_asked, model_served;
     struct span form_params;
     enum kind kind;
     int sample, edition;
     enum finish finish;
     unsigned flags;
-    struct usage usage; /* of the attempt */
+    struct usage usage;                                  /* of the attempt */
     struct span content, reasoning, refusal, tool_calls; /* JSON text, absent or value */
     struct span license, training;
 };
@@ -211,8 +225,9 @@ int store_select(struct store *store, const unsigned char prompt_hash[SHA256_BYT
                  struct err *err);
 
 /* The distributions of one answer, bit for bit as the teacher gave them, in the arena:
- * TRACKS tracks, positions == 0 where there is none. Also finds those that were left in
- * the body? No: FLAG_BODY_WHOLE says the body has them and `harvest show --raw` shows it. */
+ * TRACKS tracks, positions == 0 where there is none. The texts of tokens live until the
+ * store is closed or rolled back. What could not be packed is in the body alone
+ * (FLAG_BODY_WHOLE). */
 int store_tracks(struct store *store, int64_t request, struct arena *arena,
                  struct track *tracks, struct err *err);
 
