@@ -111,6 +111,8 @@ static void ask_all(struct session *session, struct err *err)
     end_run(session, err->code, err->code == ERR_NONE ? err : &ignored);
 }
 
+command_run cmd_run;
+
 int cmd_run(const struct call *call, struct err *err)
 {
     struct session session = {.call = call};

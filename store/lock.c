@@ -58,8 +58,8 @@ static void write_holder(int fd)
     strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &tm));
     int n = snprintf(text, sizeof text, "process %ld on %s since %s\n", (long)getpid(),
                      host, date);
-    if (ftruncate(fd, 0) == 0 && pwrite(fd, text, (size_t)n, 0) != n)
-        (void)ftruncate(fd, 0);
+    if (ftruncate(fd, 0) != 0 || pwrite(fd, text, (size_t)n, 0) != n)
+        return; /* the lock holds all the same */
 }
 
 static int locked(const char *path, int fd, struct err *err)
