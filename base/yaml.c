@@ -32,13 +32,13 @@ static int fail_at(struct reader *reader, size_t line, const char *what)
 static int fail_parser(struct reader *reader)
 {
     const yaml_parser_t *parser = &reader->parser;
-    const char *problem = parser->problem == NULL ? "no valid YAML" : parser->problem;
+    const char *problem = parser->problem == NULL ? "?" : parser->problem;
     if (parser->error == YAML_READER_ERROR) {
-        err_set(reader->err, ERR_USAGE, "%s", problem);
+        err_set(reader->err, ERR_USAGE, "not valid YAML: %s", problem);
         return err_where(reader->err, "%s, byte %zu", reader->name,
                          parser->problem_offset);
     }
-    err_set(reader->err, ERR_USAGE, "%s", problem);
+    err_set(reader->err, ERR_USAGE, "not valid YAML: %s", problem);
     if (parser->context != NULL)
         err_why(reader->err, "%s that began in line %zu", parser->context,
                 parser->context_mark.line + 1);

@@ -14,6 +14,7 @@
 #include "base/opt_value.h"
 #include "base/yaml.h"
 #include "harvest/config_rows.h"
+#include "prompts/prompts.h"
 
 static const char default_file[] = "harvest.yaml";
 
@@ -197,6 +198,22 @@ static int check_twice(const struct section *section, const struct opt_row *row,
     return 0;
 }
 
+/* The same members are refused here as in a prompt's params. */
+static int check_params(const struct section *section, const struct yaml_node *params,
+                        struct err *err)
+{
+    for (const struct yaml_node *node = params->child; node != NULL; node = node->next) {
+        const char *refusal = prompt_param_refusal(node->key);
+        if (refusal == NULL)
+            continue;
+        err_set(err, ERR_USAGE, "'params' cannot have '%s'", node->key);
+        err_where(err, "%s:%u, %sparams.%s", section->file, node->line, section->path,
+                  node->key);
+        return err_why(err, "%s", refusal);
+    }
+    return 0;
+}
+
 static int put_node(const struct section *section, const struct opt_row *row,
                     const struct yaml_node *node, struct err *err)
 {
@@ -205,8 +222,10 @@ static int put_node(const struct section *section, const struct opt_row *row,
         return refuse_type(row, node, mismatch, err);
     if (row->type != OPT_MAP)
         return opt_put(&section->set, row, node->text, ORIGIN_FILE, node->line, err);
+    if (check_params(section, node, err) != 0)
+        return -1;
     struct buf json;
-    buf_init(&json, 4 * YAML_MAX);
+    buf_init(&json, 8 * YAML_MAX);
     int result = yaml_add_json(node, section->file, &json, err);
     if (result == 0)
         result =

@@ -23,6 +23,15 @@ static int refuse(const char *url, const char *why, struct err *err)
     return err_fix(err, "give scheme, host and port, such as http://127.0.0.1:8080");
 }
 
+/* Before anything else, for everything else shows the address. */
+static int check_password(const char *url, struct err *err)
+{
+    if (strchr(url, '@') == NULL)
+        return 0;
+    err_set(err, ERR_USAGE, "the address holds a user name or password ('@')");
+    return err_fix(err, "give the credential as 'key_file' of a teacher in harvest.yaml");
+}
+
 static int check_bytes(const char *url, struct err *err)
 {
     if (strlen(url) > URL_MAX)
@@ -68,11 +77,6 @@ static int split(const char *url, struct parts *parts, struct err *err)
         return refuse(url, "it does not begin with http:// or https://", err);
     const char *host = url + (parts->tls ? 8 : 7);
     const char *end = host + strcspn(host, "/");
-    if (memchr(host, '@', (size_t)(end - host)) != NULL) {
-        err_set(err, ERR_USAGE, "the address holds a user name or password");
-        return err_fix(err,
-                       "give the credential as 'key_file' of a teacher in harvest.yaml");
-    }
     const char *tail = host[0] == '[' ? memchr(host, ']', (size_t)(end - host)) : host;
     const char *colon = tail == NULL ? NULL : memchr(tail, ':', (size_t)(end - tail));
     if (colon == NULL)
@@ -111,7 +115,8 @@ static struct span cut_path(struct span path)
 char *url_normalise(const char *url, struct err *err)
 {
     struct parts parts;
-    if (check_bytes(url, err) != 0 || split(url, &parts, err) != 0)
+    if (check_password(url, err) != 0 || check_bytes(url, err) != 0 ||
+        split(url, &parts, err) != 0)
         return NULL;
     struct buf out;
     buf_init(&out, 2 * URL_MAX);
