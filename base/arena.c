@@ -27,7 +27,7 @@ static void add_block(struct arena *arena, size_t size)
 void *arena_alloc(struct arena *arena, size_t size)
 {
     size_t align = alignof(max_align_t);
-    size = (size + align - 1) / align * align;
+    size = size == 0 ? align : (size + align - 1) / align * align; /* never NULL */
     if ((size_t)(arena->end - arena->at) < size) {
         size_t last = arena->blocks == NULL ? FIRST_BLOCK / 2 : arena->blocks->size;
         add_block(arena, size > last * 2 ? size : last * 2);
