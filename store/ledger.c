@@ -91,97 +91,26 @@ static int mark_ambiguous(struct store *store, const struct attempt *attempt,
     return query_run(&q, err);
 }
 
-/* ---- rows ---- */
+/* ---- what is being settled ---- */
 
+struct settling {
+    struct store *store;
+    const struct attempt *attempt;
+    struct answer *answers;
+    const int64_t *requests;
+    size_t n;
+    bool *
+        fresh; /* the answer is the first for its request; a second one stays in its body */
+    struct layout layout;
+};
+
+/* The attempt's body as it is stored. */
 struct blob {
     struct span cuts, body; /* absent: none */
     int64_t dict;
 };
 
-static void bind_usage(struct query *q, const struct usage *usage)
-{
-    query_int_or_null(q, usage->prompt, -1);
-    query_int_or_null(q, usage->completion, -1);
-    query_int_or_null(q, usage->cached, -1);
-    query_int_or_null(q, usage->reasoning, -1);
-}
-
-static int insert_attempt(struct store *store, const struct attempt *attempt,
-                          const struct layout *layout, const struct blob *blob,
-                          struct err *err)
-{
-    int64_t model, fingerprint, took = attempt->ended_ms - attempt->sent_ms;
-    if (store_name(store, attempt->model, &model, err) != 0 ||
-        store_name(store, attempt->fingerprint, &fingerprint, err) != 0)
-        return -1;
-    struct query q = query_start(
-        store,
-        "INSERT INTO attempt(id, run, request, teacher, terms, sent_ms, took_ms, outcome,"
-        " reason, status, curl_code, prompt_tokens, completion_tokens, cached_tokens,"
-        " reasoning_tokens, model, fingerprint, request_id, note, limits, size, cuts, "
-        "dict,"
-        " body) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-        "?, ?)");
-    query_int(&q, attempt->attempt);
-    query_int(&q, attempt->run);
-    query_int(&q, attempt->request);
-    query_int(&q, attempt->teacher);
-    query_int_or_null(&q, attempt->terms, 0);
-    query_int(&q, attempt->sent_ms);
-    query_int(&q, took < 0 ? 0 : took);
-    query_int(&q, attempt->outcome);
-    query_int(&q, attempt->reason);
-    query_int(&q, attempt->status);
-    query_int(&q, attempt->curl_code);
-    bind_usage(&q, &attempt->usage);
-    query_int_or_null(&q, model, 0);
-    query_int_or_null(&q, fingerprint, 0);
-    query_text(&q, attempt->request_id);
-    query_text(&q, attempt->note);
-    query_int(&q, (int64_t)attempt->limits.n);
-    query_int_or_null(&q, attempt->body.p == NULL ? -1 : (int64_t)layout->size, -1);
-    query_blob(&q, blob->cuts);
-    query_int_or_null(&q, blob->dict, 0);
-    query_blob(&q, blob->body);
-    return query_run(&q, err);
-}
-
-static int insert_answer(struct store *store, const struct attempt *attempt,
-                         const struct answer *answer, int64_t request, struct span places,
-                         struct err *err)
-{
-    int tracks = 0;
-    for (int i = 0; i < TRACKS; i++)
-        tracks |= (answer->tracks[i].positions != 0) << i;
-    struct query q = query_start(
-        store, "INSERT INTO answer(id, attempt, choice, finish, flags, tracks, spans)"
-               " VALUES(?, ?, ?, ?, ?, ?, ?)");
-    query_int(&q, request);
-    query_int(&q, attempt->attempt);
-    query_int(&q, answer->index);
-    query_int(&q, answer->finish);
-    query_int(&q, answer->flags);
-    query_int(&q, tracks);
-    query_blob(&q, places);
-    if (query_run(&q, err) != 0)
-        return -1;
-    return request == attempt->request
-               ? 0
-               : store_serves(store, attempt->attempt, request, err);
-}
-
-static int has_answer(struct store *store, int64_t request, bool *has, struct err *err)
-{
-    struct query q = query_start(store, "SELECT 1 FROM answer WHERE id = ?");
-    query_int(&q, request);
-    int64_t value;
-    if (query_value(&q, 0, &value, err) != 0)
-        return -1;
-    *has = value != 0;
-    return 0;
-}
-
-/* ---- answers ---- */
+/* ---- tracks ---- */
 
 /* The inside of an array that lies in the body, brackets and all. */
 static bool inside_of(struct span array, struct span body, struct cut *cut)
@@ -196,79 +125,164 @@ static bool inside_of(struct span array, struct span body, struct cut *cut)
     return true;
 }
 
-static int pack_tracks(struct store *store, int64_t teacher, struct answer *answer,
-                       int64_t request, struct layout *layout, struct err *err)
+static int pack_track(struct settling *s, size_t i, int name, struct err *err)
 {
-    for (int i = 0; i < TRACKS; i++) {
-        const struct track *track = &answer->tracks[i];
-        bool whole = false;
-        if (track->positions != 0 &&
-            track_put(store, teacher, request, i, track, &whole, err) != 0)
-            return -1;
-        struct cut cut = {.request = request, .track = i};
-        bool is_cut = whole && answer->understood &&
-                      inside_of(track->array, layout->body, &cut) &&
-                      layout_cut(layout, &store->arena, &cut);
-        if (!is_cut && (track->positions != 0 || track->array.p != NULL))
-            answer->flags |= FLAG_BODY_WHOLE;
-    }
+    struct answer *answer = &s->answers[i];
+    const struct track *track = &answer->tracks[name];
+    const struct track_place place = {s->attempt->teacher, s->requests[i], name};
+    bool whole = false;
+    if (track->positions != 0 && track_put(s->store, &place, track, &whole, err) != 0)
+        return -1;
+    struct cut cut = {.request = s->requests[i], .track = name};
+    bool is_cut = whole && answer->understood &&
+                  inside_of(track->array, s->layout.body, &cut) &&
+                  layout_cut(&s->layout, &s->store->arena, &cut);
+    if (!is_cut && (track->positions != 0 || track->array.p != NULL))
+        answer->flags |= FLAG_BODY_WHOLE;
     return 0;
 }
 
-/* fresh[i]: answers[i] is the first for its request. A second one stays in its body. */
-static int pack_answers(struct store *store, int64_t teacher, struct answer *answers,
-                        const int64_t *requests, size_t n, bool *fresh,
-                        struct layout *layout, struct err *err)
+static int has_answer(struct store *store, int64_t request, bool *has, struct err *err)
 {
-    for (size_t i = 0; i < n; i++) {
+    struct query q = query_start(store, "SELECT 1 FROM answer WHERE id = ?");
+    query_int(&q, request);
+    int64_t value;
+    if (query_value(&q, 0, &value, err) != 0)
+        return -1;
+    *has = value != 0;
+    return 0;
+}
+
+static int pack_answers(struct settling *s, struct err *err)
+{
+    for (size_t i = 0; i < s->n; i++) {
         bool has;
-        if (has_answer(store, requests[i], &has, err) != 0)
+        if (has_answer(s->store, s->requests[i], &has, err) != 0)
             return -1;
-        fresh[i] = !has;
-        if (fresh[i] &&
-            pack_tracks(store, teacher, &answers[i], requests[i], layout, err) != 0)
-            return -1;
+        s->fresh[i] = !has;
+        for (int name = 0; name < TRACKS && s->fresh[i]; name++)
+            if (pack_track(s, i, name, err) != 0)
+                return -1;
     }
     return 0;
 }
 
-static int put_answers(struct store *store, const struct attempt *attempt,
-                       const struct answer *answers, const int64_t *requests, size_t n,
-                       const bool *fresh, struct layout *layout, struct err *err)
+/* ---- the answers' rows ---- */
+
+static int insert_answer(struct settling *s, size_t i, struct span places,
+                         struct err *err)
 {
-    struct buf *places = &store->scratch;
-    for (size_t i = 0; i < n; i++) {
-        if (!fresh[i])
+    const struct answer *answer = &s->answers[i];
+    int tracks = 0;
+    for (int name = 0; name < TRACKS; name++)
+        tracks |= (answer->tracks[name].positions != 0) << name;
+    struct query q = query_start(
+        s->store, "INSERT INTO answer(id, attempt, choice, finish, flags, tracks, spans)"
+                  " VALUES(?, ?, ?, ?, ?, ?, ?)");
+    query_int(&q, s->requests[i]);
+    query_int(&q, s->attempt->attempt);
+    query_int(&q, answer->index);
+    query_int(&q, answer->finish);
+    query_int(&q, answer->flags);
+    query_int(&q, tracks);
+    query_blob(&q, places);
+    if (query_run(&q, err) != 0)
+        return -1;
+    if (s->requests[i] == s->attempt->request)
+        return 0;
+    return store_serves(s->store, s->attempt->attempt, s->requests[i], err);
+}
+
+static int put_answers(struct settling *s, struct err *err)
+{
+    struct buf *places = &s->store->scratch;
+    for (size_t i = 0; i < s->n; i++) {
+        const struct answer *answer = &s->answers[i];
+        if (!s->fresh[i])
             continue;
         buf_reset(places);
-        layout_place(layout, answers[i].content, places);
-        layout_place(layout, answers[i].reasoning, places);
-        layout_place(layout, answers[i].refusal, places);
-        layout_place(layout, answers[i].tool_calls, places);
-        if (insert_answer(store, attempt, &answers[i], requests[i], buf_view(places),
-                          err) != 0)
+        layout_place(&s->layout, answer->content, places);
+        layout_place(&s->layout, answer->reasoning, places);
+        layout_place(&s->layout, answer->refusal, places);
+        layout_place(&s->layout, answer->tool_calls, places);
+        if (insert_answer(s, i, buf_view(places), err) != 0)
             return -1;
     }
     return 0;
+}
+
+/* ---- the attempt's row ---- */
+
+static void bind_usage(struct query *q, const struct usage *usage)
+{
+    query_int_or_null(q, usage->prompt, -1);
+    query_int_or_null(q, usage->completion, -1);
+    query_int_or_null(q, usage->cached, -1);
+    query_int_or_null(q, usage->reasoning, -1);
+}
+
+static void bind_exchange(struct query *q, const struct attempt *attempt)
+{
+    int64_t took = attempt->ended_ms - attempt->sent_ms;
+    query_int(q, attempt->attempt);
+    query_int(q, attempt->run);
+    query_int(q, attempt->request);
+    query_int(q, attempt->teacher);
+    query_int_or_null(q, attempt->terms, 0);
+    query_int(q, attempt->sent_ms);
+    query_int(q, took < 0 ? 0 : took);
+    query_int(q, attempt->outcome);
+    query_int(q, attempt->reason);
+    query_int(q, attempt->status);
+    query_int(q, attempt->curl_code);
+}
+
+static int insert_attempt(struct settling *s, const struct blob *blob, struct err *err)
+{
+    const struct attempt *attempt = s->attempt;
+    int64_t model, fingerprint;
+    if (store_name(s->store, attempt->model, &model, err) != 0 ||
+        store_name(s->store, attempt->fingerprint, &fingerprint, err) != 0)
+        return -1;
+    struct query q = query_start(
+        s->store,
+        "INSERT INTO attempt(id, run, request, teacher, terms, sent_ms, took_ms, outcome,"
+        " reason, status, curl_code, prompt_tokens, completion_tokens, cached_tokens,"
+        " reasoning_tokens, model, fingerprint, request_id, note, limits, size, cuts, "
+        "dict,"
+        " body)"
+        " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+        "?)");
+    bind_exchange(&q, attempt);
+    bind_usage(&q, &attempt->usage);
+    query_int_or_null(&q, model, 0);
+    query_int_or_null(&q, fingerprint, 0);
+    query_text(&q, attempt->request_id);
+    query_text(&q, attempt->note);
+    query_int(&q, (int64_t)attempt->limits.n);
+    query_int_or_null(&q, attempt->body.p == NULL ? -1 : (int64_t)s->layout.size, -1);
+    query_blob(&q, blob->cuts);
+    query_int_or_null(&q, blob->dict, 0);
+    query_blob(&q, blob->body);
+    return query_run(&q, err);
 }
 
 /* The payload is complete: pack it and write the attempt's row. */
-static int put_attempt(struct store *store, const struct attempt *attempt,
-                       const struct layout *layout, struct err *err)
+static int put_attempt(struct settling *s, struct err *err)
 {
+    struct store *store = s->store;
     struct blob blob = {0};
-    struct span payload = buf_view(layout->payload);
-    bool typical = attempt->outcome == OUTCOME_ANSWERED;
-    if ((attempt->body.p != NULL || payload.n != 0) &&
-        body_pack(store, attempt->teacher, payload, typical, &blob.body, &blob.dict,
-                  err) != 0)
+    struct span payload = buf_view(s->layout.payload);
+    bool typical = s->attempt->outcome == OUTCOME_ANSWERED;
+    if (payload.n != 0 && body_pack(store, s->attempt->teacher, payload, typical,
+                                    &blob.body, &blob.dict, err) != 0)
         return -1;
-    if (layout->n != 0) {
+    if (s->layout.n != 0) {
         buf_reset(&store->scratch);
-        layout_add_cuts(layout, attempt->request, &store->scratch);
+        layout_add_cuts(&s->layout, s->attempt->request, &store->scratch);
         blob.cuts = buf_view(&store->scratch);
     }
-    return insert_attempt(store, attempt, layout, &blob, err);
+    return insert_attempt(s, &blob, err);
 }
 
 int store_settled(struct store *store, const struct attempt *attempt,
@@ -277,16 +291,20 @@ int store_settled(struct store *store, const struct attempt *attempt,
 {
     assert(store->in_transaction);
     assert(n == 0 || (attempt->outcome == OUTCOME_ANSWERED && attempt->body.p != NULL));
-    struct layout layout = {.body = attempt->body, .payload = &store->payload};
     arena_reset(&store->arena);
-    bool *fresh = arena_new(&store->arena, n);
-    if (delete_intent(store, attempt->attempt, err) != 0 ||
-        pack_answers(store, attempt->teacher, answers, requests, n, fresh, &layout,
-                     err) != 0)
+    struct settling s = {
+        .store = store,
+        .attempt = attempt,
+        .answers = answers,
+        .requests = requests,
+        .n = n,
+        .fresh = arena_new(&store->arena, n),
+        .layout = {.body = attempt->body, .payload = &store->payload},
+    };
+    if (delete_intent(store, attempt->attempt, err) != 0 || pack_answers(&s, err) != 0)
         return -1;
-    layout_start(&layout, attempt->limits);
-    if (put_answers(store, attempt, answers, requests, n, fresh, &layout, err) != 0 ||
-        put_attempt(store, attempt, &layout, err) != 0 ||
+    layout_start(&s.layout, attempt->limits);
+    if (put_answers(&s, err) != 0 || put_attempt(&s, err) != 0 ||
         tally_add(store, attempt, n, err) != 0)
         return -1;
     if (attempt->outcome == OUTCOME_FAILED)

@@ -146,14 +146,14 @@ static int read_body(struct query *q, struct attempt *attempt, struct arena *are
     struct store *store = q->store;
     struct span blob = query_get(q, BODY_BLOB);
     int64_t size = query_get_or(q, BODY_SIZE, -1), limits = query_get_int(q, BODY_LIMITS);
-    if (blob.p == NULL)
-        return 0;
     struct buf *payload = &store->payload;
     buf_reset(payload);
-    if (body_unpack(store, attempt->attempt, query_get_or(q, BODY_DICT, 0), blob, payload,
+    if (blob.p != NULL &&
+        body_unpack(store, attempt->attempt, query_get_or(q, BODY_DICT, 0), blob, payload,
                     err) != 0)
         return -1;
-    if (limits < 0 || size < -1 || limits + (size < 0 ? 0 : size) > (int64_t)payload->n)
+    int64_t n = (int64_t)payload->n;
+    if (limits < 0 || limits > n || size < -1 || size > n - limits)
         return store_damaged(store, "attempt", attempt->attempt, err);
     if (limits > 0)
         attempt->limits =

@@ -26,14 +26,14 @@ static bool number_tokens(struct vocab *vocab, struct columns *columns)
     return true;
 }
 
-static int insert_track(struct store *store, int64_t id, int64_t teacher,
+static int insert_track(struct store *store, const struct track_place *place,
                         const struct track *track, struct span data, struct err *err)
 {
     struct query q =
         query_start(store, "INSERT INTO track(id, teacher, positions, entries,"
                            " data) VALUES(?, ?, ?, ?, ?)");
-    query_int(&q, id);
-    query_int(&q, teacher);
+    query_int(&q, row_id(place->request, place->name));
+    query_int(&q, place->teacher);
     query_int(&q, track->positions);
     query_int(&q, track->first[track->positions]);
     query_blob(&q, data);
@@ -56,14 +56,14 @@ static bool has_json(const struct track *track)
     return true;
 }
 
-int track_put(struct store *store, int64_t teacher, int64_t request, int name,
+int track_put(struct store *store, const struct track_place *place,
               const struct track *track, bool *whole, struct err *err)
 {
     struct vocab *vocab;
     struct columns columns;
     enum pack_values form;
     *whole = false;
-    if (vocab_open(store, teacher, true, &vocab, err) != 0)
+    if (vocab_open(store, place->teacher, true, &vocab, err) != 0)
         return -1;
     columns_of(track, &store->arena, &columns);
     bool room = number_tokens(vocab, &columns);
@@ -75,7 +75,7 @@ int track_put(struct store *store, int64_t teacher, int64_t request, int name,
     columns_pack(&columns, &store->arena, &store->scratch, &form);
     struct span data =
         compress_level(store->coder, LEVEL, buf_view(&store->scratch), &store->packed);
-    if (insert_track(store, row_id(request, name), teacher, track, data, err) != 0)
+    if (insert_track(store, place, track, data, err) != 0)
         return -1;
     *whole = has_json(track);
     return 0;
