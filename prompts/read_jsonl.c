@@ -3,70 +3,26 @@
  *
  * {"id": …, "prompt": "…" or "messages": […], "params": {…}, "metadata": {…}}
  *
- * Most lines hold plain strings only; they are taken apart directly. All others, and all
- * that are wrong, go through jansson, so that there is one place that judges. */
+ * Rows of the common shapes are taken apart directly (plain_row). All others, and all that
+ * are wrong, go through jansson, so that there is one place that judges. */
 #include <string.h>
 
 #include <jansson.h>
 
 #include "base/json.h"
 #include "base/nearest.h"
+#include "prompts/plain_row.h"
 #include "prompts/prompts.h"
 
 static const char *const members[] = {"id", "messages", "metadata", "params", "prompt"};
 
 enum { MEMBERS = sizeof members / sizeof members[0] };
 
-/* ---- the direct way -------------------------------------------------------------------- */
-
 static const char *skip_blanks(const char *p, const char *end)
 {
     while (p < end && (*p == ' ' || *p == '\t' || *p == '\r'))
         p++;
     return p;
-}
-
-/* A string without escapes at p; NULL: something else. */
-static const char *take_plain(const char *p, const char *end, struct span *text)
-{
-    if (p >= end || *p != '"')
-        return NULL;
-    struct span rest = {p + 1, (size_t)(end - p - 1)};
-    size_t n = json_plain_prefix(rest);
-    if (n == rest.n || rest.p[n] != '"')
-        return NULL;
-    *text = (struct span){rest.p, n};
-    return rest.p + n + 1;
-}
-
-/* {"prompt": "…"} and {"id": "…", "prompt": "…"} in any order; false: not of that form. */
-static bool parse_plain(struct span line, struct arena *arena, struct prompt *prompt)
-{
-    const char *p = line.p, *end = line.p + line.n;
-    struct span id = {0}, text = {0}, name, value;
-    char before = '{';
-    for (;;) {
-        p = skip_blanks(p, end);
-        if (p == end || *p != before)
-            break;
-        p = take_plain(skip_blanks(p + 1, end), end, &name);
-        p = p == NULL ? end : skip_blanks(p, end);
-        if (p == end || *p != ':')
-            return false;
-        p = take_plain(skip_blanks(p + 1, end), end, &value);
-        struct span *member = span_is(name, "prompt") ? &text
-                              : span_is(name, "id")   ? &id
-                                                      : NULL;
-        if (p == NULL || member == NULL || member->p != NULL || value.n == 0)
-            return false;
-        *member = value;
-        before = ',';
-    }
-    if (p == end || *p != '}' || skip_blanks(p + 1, end) != end || text.p == NULL)
-        return false;
-    prompt->messages = reader_user_message(text, arena);
-    prompt->id = arena_span(arena, id);
-    return true;
 }
 
 /* ---- places in a line ------------------------------------------------------------------ */
@@ -321,7 +277,7 @@ static int refuse_json(const struct reader_line *line, const json_error_t *error
 static int parse(const struct reader_line *line, struct arena *arena,
                  struct prompt *prompt, struct err *err)
 {
-    if (parse_plain(line->text, arena, prompt))
+    if (plain_row_parse(line->text, arena, prompt))
         return 0;
     json_error_t error;
     json_t *root = json_loadb(line->text.p, line->text.n,
