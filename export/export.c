@@ -21,6 +21,7 @@ struct job {
     struct seen *seen; /* NULL: duplicates are kept */
     struct cursor *cursor;
     struct sha256 *keys;
+    struct terms *terms;
     struct arena arena;
     struct track tracks[TRACKS];
     struct buf messages, line;
@@ -78,6 +79,7 @@ static int write_row(struct job *job, const struct row *row, struct err *err)
     if (job->format->row(&out, &job->line, err) != 0)
         return -1;
     sha256_add(job->keys, row->key, sizeof row->key);
+    terms_count(job->terms, row);
     job->counts.bytes += job->line.n;
     return sink_row(job->sink, buf_view(&job->line), err);
 }
@@ -151,7 +153,10 @@ static int finish(struct job *job, struct err *err)
 {
     if (job->counts.choices[CHOICE_TAKE] == 0)
         return no_rows(job, err);
-    struct manifest manifest = {job->options, &job->counts, job->sink, {0}};
+    struct manifest manifest = {.options = job->options,
+                                .counts = &job->counts,
+                                .sink = job->sink,
+                                .terms = job->terms};
     sha256_end(job->keys, manifest.keys);
     size_t shards;
     if (sink_finish(job->sink, err) != 0)
@@ -172,6 +177,7 @@ int export_run(struct store *store, const struct export_options *options,
     job.format = format_find(options->format);
     assert(job.format != NULL);
     job.keys = sha256_new();
+    job.terms = terms_new();
     buf_init(&job.messages, SIZE_MAX / 2);
     buf_init(&job.line, SIZE_MAX / 2);
     int result = start(&job, err);
@@ -180,12 +186,12 @@ int export_run(struct store *store, const struct export_options *options,
     if (result == 0)
         result = finish(&job, err);
     seen_close(job.seen);
-    if (job.cursor != NULL)
-        cursor_close(job.cursor);
+    cursor_close(job.cursor);
     sink_close(job.sink);
     publish_close(job.publish);
     arena_clear(&job.arena);
     sha256_free(job.keys);
+    terms_free(job.terms);
     buf_clear(&job.messages);
     buf_clear(&job.line);
     if (result == 0)

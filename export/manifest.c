@@ -89,6 +89,9 @@ int manifest_write(const char *directory, const struct manifest *manifest,
                manifest->counts->choices[CHOICE_TAKE], manifest->counts->bytes);
     add_text(&out, "keys_sha256", keys);
     add_counts(&out, manifest->counts);
+    buf_text(&out, "  \"terms\": ");
+    terms_add_json(manifest->terms, &out);
+    buf_text(&out, ",\n");
     add_columns(&out, manifest->options->logprobs);
     add_shards(&out, manifest->sink);
     char *path = mem_format("%s/manifest.json", directory);

@@ -12,11 +12,13 @@
 #include "base/hash.h"
 #include "export/export.h"
 #include "export/sink.h"
+#include "export/terms.h"
 
 struct manifest {
     const struct export_options *options;
     const struct export_counts *counts;
     const struct sink *sink;
+    const struct terms *terms;
     unsigned char
         keys[SHA256_BYTES]; /* SHA-256 over the binary keys of the rows in order */
 };
