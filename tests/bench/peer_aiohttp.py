@@ -80,8 +80,9 @@ def main():
     top_logprobs = int(sys.argv[6]) if len(sys.argv) > 6 else 0
     with open(path, encoding="utf-8") as file:
         prompts = file.read().splitlines()
-    uvloop.run(ask_all(url + "/v1/chat/completions", model, prompts, int(concurrency),
-                       Store(database), top_logprobs))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(ask_all(url + "/v1/chat/completions", model, prompts, int(concurrency),
+                           Store(database), top_logprobs))
 
 
 if __name__ == "__main__":
