@@ -16,17 +16,11 @@
 enum {
     MANTISSA_DIGITS = 19, /* any decimal of so many digits fits 64 bits */
     EXACT_TENS = 22,      /* 10^22 is the last power that 53 bits hold exactly */
-    EXACT_LONG_TENS = 27, /* and 10^27 the last that 64 bits do */
+    MOST_TENTHS = 27,
     EXPONENT_MAX = 99999,
 };
 
-static const long double tens[EXACT_LONG_TENS + 1] = {
-    1e0L,  1e1L,  1e2L,  1e3L,  1e4L,  1e5L,  1e6L,  1e7L,  1e8L,  1e9L,
-    1e10L, 1e11L, 1e12L, 1e13L, 1e14L, 1e15L, 1e16L, 1e17L, 1e18L, 1e19L,
-    1e20L, 1e21L, 1e22L, 1e23L, 1e24L, 1e25L, 1e26L, 1e27L,
-};
-
-static const double short_tens[EXACT_TENS + 1] = {
+static const double tens[EXACT_TENS + 1] = {
     1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
     1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
 };
@@ -46,26 +40,37 @@ static bool is_digit(char c)
     return (unsigned char)(c - '0') < 10;
 }
 
-/* Eight ASCII digits at once, on little-endian machines. False: not all of them are. */
-static inline bool eight_digits(const char *p, uint64_t *value)
-{
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    const uint64_t high = 0xf0f0f0f0f0f0f0f0u, pairs = 0x000000ff000000ffu;
+/* Takes the digits among the next eight bytes at once; returns how many there were. */
+static inline int take_eight(const char *p, struct decimal *d)
+{
+    static const uint64_t powers[] = {1,      10,      100,      1000,     10000,
+                                      100000, 1000000, 10000000, 100000000};
+    const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
+    const uint64_t pairs = 0x000000ff000000ffu;
     uint64_t w;
     memcpy(&w, p, 8);
-    if (((w & high) | ((w + 0x0606060606060606u) & high) >> 4) != 0x3333333333333333u)
-        return false;
-    w -= 0x3030303030303030u;
-    w = w * 10 + (w >> 8); /* every second byte holds two digits now */
-    *value = ((w & pairs) * (100 + (1000000ull << 32)) +
-              (w >> 16 & pairs) * (1 + (10000ull << 32))) >>
-             32;
-    return true;
-#else
-    (void)p, (void)value;
-    return false;
-#endif
+    w ^= '0' * ones; /* digits are 0 .. 9 now, and adding 0x76 keeps them below 0x80 */
+    uint64_t other = (w | (w + 0x76 * ones)) & tops; /* right up to the first one set */
+    int n = other == 0 ? 8 : __builtin_ctzll(other) >> 3;
+    if (n == 0)
+        return 0;
+    w <<= 64 - 8 * n;      /* zeros come in front */
+    w = w * 10 + (w >> 8); /* every second byte holds two digits */
+    w = ((w & pairs) * (100 + (1000000ull << 32)) +
+         (w >> 16 & pairs) * (1 + (10000ull << 32))) >>
+        32;
+    d->mantissa = d->mantissa * powers[n] + w;
+    d->digits += n;
+    return n;
 }
+#else
+static inline int take_eight(const char *p, struct decimal *d)
+{
+    (void)p, (void)d;
+    return 0;
+}
+#endif
 
 /* Takes a run of digits; each one that is cut raises the exponent. */
 static inline const char *take_digits(const char *p, const char *end, struct decimal *d)
@@ -73,11 +78,13 @@ static inline const char *take_digits(const char *p, const char *end, struct dec
     if (d->mantissa == 0)
         while (p < end && *p == '0')
             p++;
-    uint64_t eight;
-    while (end - p >= 8 && d->digits <= MANTISSA_DIGITS - 8 && eight_digits(p, &eight)) {
-        d->mantissa = d->mantissa * 100000000 + eight;
-        d->digits += 8;
-        p += 8;
+    /* Log-probabilities have 15 to 17 digits: two steps, without asking how far the
+     * second one came. */
+    if (end - p >= 16 && d->digits <= MANTISSA_DIGITS - 16) {
+        int n = take_eight(p, d);
+        p += n;
+        if (n == 8)
+            p += take_eight(p, d);
     }
     for (; p < end && is_digit(*p) && d->digits < MANTISSA_DIGITS; p++, d->digits++)
         d->mantissa = d->mantissa * 10 + (uint64_t)(*p - '0');
@@ -105,7 +112,12 @@ static const char *take_exponent(const char *p, const char *end, struct decimal 
 static inline const char *take_decimal(const char *p, const char *end, struct decimal *d)
 {
     const char *whole = p;
-    p = take_digits(p, end, d);
+    if (end - p >= 2 && is_digit(p[0]) && !is_digit(p[1])) { /* as most numbers are */
+        d->mantissa = (uint64_t)(*p++ - '0');
+        d->digits = d->mantissa != 0;
+    } else {
+        p = take_digits(p, end, d);
+    }
     if (p == whole || (*whole == '0' && p - whole > 1))
         return NULL;
     if (p < end && *p == '.') {
@@ -120,29 +132,59 @@ static inline const char *take_decimal(const char *p, const char *end, struct de
     return p;
 }
 
-/* The nearest double when that can be proven cheaply. */
+#ifdef __SIZEOF_INT128__
+/* 10^-i as value * 2^-shift, rounded down. */
+static const struct {
+    uint64_t value;
+    int shift;
+} tenths[] = {
+    {0x8000000000000000u, 63},  {0xccccccccccccccccu, 67},  {0xa3d70a3d70a3d70au, 70},
+    {0x83126e978d4fdf3bu, 73},  {0xd1b71758e219652bu, 77},  {0xa7c5ac471b478423u, 80},
+    {0x8637bd05af6c69b5u, 83},  {0xd6bf94d5e57a42bcu, 87},  {0xabcc77118461cefcu, 90},
+    {0x89705f4136b4a597u, 93},  {0xdbe6fecebdedd5beu, 97},  {0xafebff0bcb24aafeu, 100},
+    {0x8cbccc096f5088cbu, 103}, {0xe12e13424bb40e13u, 107}, {0xb424dc35095cd80fu, 110},
+    {0x901d7cf73ab0acd9u, 113}, {0xe69594bec44de15bu, 117}, {0xb877aa3236a4b449u, 120},
+    {0x9392ee8e921d5d07u, 123}, {0xec1e4a7db69561a5u, 127}, {0xbce5086492111aeau, 130},
+    {0x971da05074da7beeu, 133}, {0xf1c90080baf72cb1u, 137}, {0xc16d9a0095928a27u, 140},
+    {0x9abe14cd44753b52u, 143}, {0xf79687aed3eec551u, 147}, {0xc612062576589ddau, 150},
+    {0x9e74d1b791e07e48u, 153},
+};
+
+/* The nearest double to mantissa * 10^-down, unless it is too close to call. A product of 64
+ * by 64 bits, of which the true one differs by less than one unit of its upper half, tells
+ * how to round to 53 bits except next to the middle between two doubles.
+ * Requires: mantissa > 0, down <= MOST_TENTHS. */
+static inline bool divide_fast(uint64_t mantissa, int down, double *value)
+{
+    int zeros = __builtin_clzll(mantissa);
+    unsigned __int128 product =
+        (unsigned __int128)(mantissa << zeros) * tenths[down].value;
+    int more = (product >> 127) == 0; /* then the product's first bit is the second */
+    uint64_t high = (uint64_t)(product >> (64 - more));
+    uint64_t rest = high & 0x7ff;
+    uint64_t rounded = (high >> 11) + (rest > 0x400);
+    int power = 64 + 11 - more - zeros - tenths[down].shift;
+    uint64_t bits = (uint64_t)(DBL_MAX_EXP - 1 + power) << (DBL_MANT_DIG - 1);
+    double scale;
+    memcpy(&scale, &bits, sizeof scale);
+    *value = (double)(int64_t)rounded * scale;
+    return rest - 0x3fe > 2;
+}
+#endif
+
+/* The nearest double when that can be had and proven cheaply. */
 static inline bool nearest_fast(uint64_t mantissa, int exponent, double *value)
 {
+#ifdef __SIZEOF_INT128__
+    if (exponent <= 0 && exponent >= -MOST_TENTHS && mantissa != 0)
+        return divide_fast(mantissa, -exponent, value);
+#endif
     int size = exponent < 0 ? -exponent : exponent;
-    if (FLT_EVAL_METHOD == 0 && size <= EXACT_TENS && mantissa <= 1ull << DBL_MANT_DIG) {
-        /* Both operands are exact, so the one operation rounds once (Clinger, 1990). */
-        double m = (double)mantissa;
-        *value = exponent < 0 ? m / short_tens[size] : m * short_tens[size];
-        return true;
-    }
-    if (LDBL_MANT_DIG < 64 || size > EXACT_LONG_TENS)
+    if (FLT_EVAL_METHOD != 0 || size > EXACT_TENS || mantissa > 1ull << DBL_MANT_DIG)
         return false;
-    /* Exact operands again, so q is the true value rounded to 64 bits or more. Rounding
-     * it once more to 53 is right unless q is exactly between two doubles (it may have
-     * been rounded to there), which shows in the double on the far side of q being exact.
-     */
-    long double m = (long double)mantissa;
-    long double q = exponent < 0 ? m / tens[size] : m * tens[size];
-    double near = (double)q;
-    long double far = q + (q - (long double)near);
-    if (far != q && (long double)(double)far == far)
-        return false;
-    *value = near;
+    /* Both operands are exact, so that the one operation rounds once (Clinger, 1990). */
+    double m = (double)mantissa;
+    *value = exponent < 0 ? m / tens[size] : m * tens[size];
     return true;
 }
 
@@ -206,7 +248,7 @@ static int magnitude(double value)
     int two;
     frexp(value, &two);
     int ten = (two - 1) * 1233 / 4096 - (two < 1); /* log10(2), never too high */
-    while (ten < -1 ? value * short_tens[-ten - 1] >= 1 : value >= short_tens[ten + 1])
+    while (ten < -1 ? value * tens[-ten - 1] >= 1 : value >= tens[ten + 1])
         ten++;
     return ten;
 }
@@ -222,13 +264,14 @@ struct scaled {
 static struct scaled scale(double value, int up, bool single)
 {
     if (single) {
-        double x = up < 0 ? value / short_tens[-up] : value * short_tens[up];
+        double x = up < 0 ? value / tens[-up] : value * tens[up];
         uint64_t whole = (uint64_t)x;
         double rest = x - (double)whole - 0.5;
         bool doubtful = fabs(rest) <= x * 0x1p-51;
         return (struct scaled){whole + (rest > 0 && !doubtful), doubtful};
     }
-    long double x = up < 0 ? value / tens[-up] : value * tens[up];
+    long double x = value;
+    x = up < 0 ? x / tens[-up] : x * tens[up];
     uint64_t whole = (uint64_t)x;
     long double rest = x - (long double)whole - 0.5L;
     bool doubtful = fabsl(rest) <= x * 0x1p-62L;
@@ -358,7 +401,7 @@ void number_add_f64(struct buf *out, double value)
 /* ---- reading --------------------------------------------------------------------- */
 
 /* Long mantissas and large exponents: the C library, in the C locale. */
-static double nearest_slow(struct span text)
+__attribute__((noinline)) static double nearest_slow(struct span text)
 {
     locale_t c = mem_check(newlocale(LC_ALL_MASK, "C", (locale_t)0));
     char *copy = mem_new(text.n + 1);
@@ -386,7 +429,7 @@ static enum proof is_shortest(double single, const struct decimal *d)
 }
 
 /* Requires: value is not negative. */
-static bool is_short(double value, struct decimal d)
+__attribute__((noinline)) static bool is_short(double value, struct decimal d)
 {
     for (; d.mantissa % 10 == 0 && d.mantissa != 0; d.digits--, d.exponent++)
         d.mantissa /= 10;
@@ -403,23 +446,29 @@ static bool is_short(double value, struct decimal d)
     return read_back(s.mantissa, s.exponent, false) == value;
 }
 
+static inline unsigned style_of(double value, const struct decimal *d)
+{
+    if (value > FLT_MAX)
+        return 0;
+    unsigned style = (double)(float)value == value ? NUMBER_F32 : 0;
+    /* Most long ones do not end in a zero, which settles it. */
+    if (d->digits > FLT_DECIMAL_DIG && d->mantissa % 10 != 0)
+        return style;
+    return style | (is_short(value, *d) ? NUMBER_F32_SHORT : 0);
+}
+
 const char *number_read(struct span text, struct number *number)
 {
-    const char *end = text.p + text.n;
     bool negative = text.n > 0 && text.p[0] == '-';
     struct decimal d = {0};
-    const char *p = take_decimal(text.p + negative, end, &d);
+    const char *p = take_decimal(text.p + negative, text.p + text.n, &d);
     if (p == NULL)
         return NULL;
     double value;
     if (d.cut || !nearest_fast(d.mantissa, d.exponent, &value))
         value = fabs(nearest_slow((struct span){text.p, (size_t)(p - text.p)}));
     number->value = negative ? -value : value;
-    number->style = 0;
-    if (value <= FLT_MAX) {
-        number->style |= (double)(float)value == value ? NUMBER_F32 : 0;
-        number->style |= is_short(value, d) ? NUMBER_F32_SHORT : 0;
-    }
+    number->style = style_of(value, &d);
     return p;
 }
 

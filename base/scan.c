@@ -183,32 +183,7 @@ static const char *skip_escape(struct scan *scan, const char *p)
     return p;
 }
 
-/* The first byte from p on that is not a plain character of a string: a quote, a backslash,
- * a control byte or one beyond ASCII; or the end. */
-static inline const char *skip_plain(const char *p, const char *end)
-{
-#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
-    while (end - p >= 8) {
-        /* The lowest byte whose top bit comes out set is the first one looked for; what a
-         * borrow makes of bytes above it does not matter. */
-        uint64_t w;
-        memcpy(&w, p, 8);
-        uint64_t found = (w | (w - ' ' * ones) | ((w ^ '"' * ones) - ones) |
-                          ((w ^ '\\' * ones) - ones)) &
-                         tops;
-        if (found != 0)
-            return p + (__builtin_ctzll(found) >> 3);
-        p += 8;
-    }
-#endif
-    while (p < end && (unsigned char)*p >= ' ' && (unsigned char)*p < 0x80 && *p != '"' &&
-           *p != '\\')
-        p++;
-    return p;
-}
-
-/* Goes on at p with what skip_plain stops at. Returns NULL after an error. */
+/* Goes on at p with what scan_plain stops at. Returns NULL after an error. */
 static const char *skip_special(struct scan *scan, const char *p)
 {
     const char *next = NULL;
@@ -240,12 +215,12 @@ bool scan_string(struct scan *scan, struct span *literal)
     if (peek(scan) != '"')
         return scan_fail(scan, "a string was expected");
     const char *start = scan->at;
-    const char *p = skip_plain(start + 1, scan->end);
+    const char *p = scan_plain(start + 1, scan->end);
     while (p == scan->end || *p != '"') {
         p = skip_special(scan, p);
         if (p == NULL)
             return false;
-        p = skip_plain(p, scan->end);
+        p = scan_plain(p, scan->end);
     }
     scan->at = p + 1;
     *literal = (struct span){start, (size_t)(p + 1 - start)};
@@ -271,27 +246,72 @@ bool scan_null(struct scan *scan)
 
 /* ---- any value ------------------------------------------------------------------- */
 
-/* Moves over an array of whole numbers without white space, as bytes and ids of tokens are
- * spelt. False: it is something else, and nothing moved. */
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+/* The top bit of each byte that is zero. */
+static inline uint64_t zero_bytes(uint64_t w)
+{
+    const uint64_t low = 0x7f7f7f7f7f7f7f7fu;
+    return ~(((w & low) + low) | w | low);
+}
+
+/* A list of whole numbers, eight bytes at a time. Each byte is looked at as a digit, a comma
+ * or something else; a number begins behind the bracket and behind every comma, must begin
+ * with a digit, and may begin with 0 only if that is all of it. All masks have the top bit
+ * of a byte. Returns the closing bracket, or NULL for anything else. */
+static const char *numbers_end(const char *p, const char *end)
+{
+    const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
+    uint64_t after_comma = 0x80, after_zero = 0; /* of the byte before */
+    for (; end - p >= 8; p += 8) {
+        uint64_t w;
+        memcpy(&w, p, 8);
+        uint64_t digit = w ^ '0' * ones; /* 0 .. 9; adding 0x76 keeps it below 0x80 */
+        uint64_t no_digit = (digit | (digit + 0x76 * ones)) & tops;
+        uint64_t comma = zero_bytes(w ^ ',' * ones);
+        uint64_t other = no_digit & ~comma; /* right up to its first one */
+        uint64_t begins = comma << 8 | after_comma;
+        uint64_t zeros = begins & zero_bytes(digit);
+        uint64_t wrong = (begins & no_digit) | ((zeros << 8 | after_zero) & ~no_digit);
+        if (other != 0) {
+            unsigned at = (unsigned)__builtin_ctzll(other);
+            bool right = (wrong << (63 - at)) == 0; /* up to and with the other byte */
+            return right && p[at >> 3] == ']' ? p + (at >> 3) : NULL;
+        }
+        if ((wrong & tops) != 0)
+            return NULL;
+        after_comma = comma >> 56;
+        after_zero = zeros >> 56;
+    }
+    return NULL;
+}
+#else
+static const char *numbers_end(const char *p, const char *end)
+{
+    (void)p, (void)end;
+    return NULL;
+}
+#endif
+
+const char *scan_numbers(const char *p, const char *end)
+{
+    if (end - p < 2 || *p != '[')
+        return NULL;
+    if (p[1] == ']')
+        return p + 2;
+    p = numbers_end(p + 1, end);
+    return p == NULL ? NULL : p + 1;
+}
+
+/* Moves over a list of whole numbers. */
 static bool skip_numbers(struct scan *scan)
 {
-    const char *p = scan->at, *end = scan->end;
-    if (end - p < 2 || *p != '[' || scan->depth + 2 > SCAN_DEPTH)
+    if (scan->depth + 2 > SCAN_DEPTH)
         return false;
-    if (p[1] == ']') {
-        scan->at += 2;
-        return true;
-    }
-    do {
-        const char *first = ++p;
-        while (p < end && (unsigned char)(*p - '0') <= 9)
-            p++;
-        if (p == first || (*first == '0' && p - first > 1))
-            return false;
-    } while (p < end && *p == ',');
-    if (p == end || *p != ']')
+    const char *p = scan_numbers(scan->at, scan->end);
+    if (p == NULL)
         return false;
-    scan->at = p + 1;
+    scan->at = p;
+    scan->fresh = false;
     return true;
 }
 

@@ -91,3 +91,31 @@ static inline bool scan_skip(struct scan *scan, const char *text, size_t n)
     scan->fresh = false;
     return true;
 }
+
+/* The first byte from p on that is not a plain character of a string: a quote, a backslash,
+ * a control byte or one beyond ASCII; or the end. */
+static inline const char *scan_plain(const char *p, const char *end)
+{
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
+    for (; end - p >= 8; p += 8) {
+        /* The lowest byte whose top bit comes out set is the first one looked for; what a
+         * borrow makes of the bytes above it does not matter. */
+        uint64_t w;
+        memcpy(&w, p, 8);
+        uint64_t found = (w | (w - ' ' * ones) | ((w ^ '"' * ones) - ones) |
+                          ((w ^ '\\' * ones) - ones)) &
+                         tops;
+        if (found != 0)
+            return p + (__builtin_ctzll(found) >> 3);
+    }
+#endif
+    while (p < end && (unsigned char)*p >= ' ' && (unsigned char)*p < 0x80 && *p != '"' &&
+           *p != '\\')
+        p++;
+    return p;
+}
+
+/* The byte after the array at p if that is one of whole numbers without white space, as the
+ * bytes and ids of tokens are spelt; NULL: it is not, or it stands at the very end. */
+const char *scan_numbers(const char *p, const char *end);
