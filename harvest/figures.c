@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "harvest/figures.h"
 
+#include <stdio.h>
 #include <time.h>
 
+#include "base/term.h"
 #include "harvest/progress.h"
 
 void figures_add_count(struct buf *out, uint64_t n)
@@ -61,4 +63,20 @@ void figures_add_command(struct buf *out, const struct config *config, const cha
         return;
     buf_text(out, " --store ");
     figures_add_word(out, config->store);
+}
+
+void figures_add_run(struct buf *out, const struct config *config,
+                     const struct run_row *last)
+{
+    size_t n = strlen(last->command);
+    if (n > 0 && n < sizeof last->command - 4)
+        buf_text(out, last->command);
+    else
+        figures_add_command(out, config, "run PROMPTS\xe2\x80\xa6");
+}
+
+void figures_print(struct buf *text)
+{
+    term_put(stdout, buf_view(text));
+    buf_clear(text);
 }

@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "harvest/config.h"
+#include "store/overview.h"
 
 /* "7,412" */
 void figures_add_count(struct buf *out, uint64_t n);
@@ -17,3 +18,9 @@ void figures_add_time(struct buf *out, int64_t ms);
 void figures_add_word(struct buf *out, const char *word);
 /* "harvest WORDS", with the store that this call has named: to be typed as it is. */
 void figures_add_command(struct buf *out, const struct config *config, const char *words);
+/* The last run's command line, which asks for what it left; "harvest run PROMPTS…" when
+ * it is not known as a whole. */
+void figures_add_run(struct buf *out, const struct config *config,
+                     const struct run_row *last);
+/* Puts text on standard output, foreign parts made harmless, and clears the buffer. */
+void figures_print(struct buf *text);

@@ -27,13 +27,15 @@ static bool digest_range(struct span digits, unsigned char low[SHA256_BYTES],
     return hex_decode((struct span){text, SHA256_HEX}, high, SHA256_BYTES) == 0;
 }
 
-/* Prompts without an id go by the first 16 digits of their hash. */
-#define FIND_BY_ID                                                                       \
-    "SELECT r.id FROM request r WHERE r.prompt IN"                                       \
+/* Prompts without an id go by the first 16 digits of their hash. A prompt's id comes
+ * before keys: ids that are numbers are beginnings of many keys. */
+#define FIND                                                                             \
+    "SELECT id FROM (SELECT r.id, 0 AS rank FROM request r WHERE r.prompt IN"            \
     " (SELECT id FROM prompt WHERE prompt_id = ?1"                                       \
     "  UNION SELECT id FROM prompt WHERE prompt_id IS NULL AND length(?1) = 16"          \
-    "  AND hash BETWEEN ?2 AND ?3)"
-#define FIND_BY_KEY "SELECT id FROM request WHERE key BETWEEN ?2 AND ?3"
+    "  AND hash BETWEEN ?2 AND ?3)"                                                      \
+    " UNION ALL SELECT id, 1 FROM request WHERE key BETWEEN ?2 AND ?3)"                  \
+    " GROUP BY id ORDER BY min(rank), id"
 
 int store_find(struct store *store, struct span key_or_id, int64_t *requests, size_t max,
                size_t *n, struct err *err)
@@ -41,7 +43,7 @@ int store_find(struct store *store, struct span key_or_id, int64_t *requests, si
     unsigned char low[SHA256_BYTES], high[SHA256_BYTES];
     struct span absent = {NULL, 0};
     bool digits = digest_range(key_or_id, low, high);
-    struct query q = query_start(store, FIND_BY_ID " UNION " FIND_BY_KEY " ORDER BY 1");
+    struct query q = query_start(store, FIND);
     query_text(&q, key_or_id);
     query_blob(&q, digits ? (struct span){(char *)low, sizeof low} : absent);
     query_blob(&q, digits ? (struct span){(char *)high, sizeof high} : absent);

@@ -63,3 +63,17 @@ int store_doubts(struct store *store, uint64_t *requests, struct err *err)
     *requests = (uint64_t)count;
     return 0;
 }
+
+int store_state(struct store *store, int64_t request, char state[16], struct err *err)
+{
+    struct query q = query_start(store, "SELECT state FROM requests WHERE id = ?");
+    query_int(&q, request);
+    bool more;
+    if (query_row(&q, &more, err) != 0)
+        return -1;
+    if (!more)
+        return err_set(err, ERR_USAGE, "no request %lld", (long long)request);
+    keep(state, 16, query_get(&q, 0));
+    query_end(&q);
+    return 0;
+}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* overview: what `harvest status` tells of a store besides its counts. */
+/* overview: what `harvest status` and `harvest show` tell besides counts and rows. */
 #pragma once
 
 #include <stdbool.h>
@@ -28,3 +28,6 @@ int store_last_run(struct store *store, struct run_row *row, struct err *err);
 /* Requests that were sent at least once without learning what became of it, answered
  * later or not: each may have been billed once more than the store can tell. */
 int store_doubts(struct store *store, uint64_t *requests, struct err *err);
+
+/* "answered", "failed", "in flight", "ambiguous" or "planned", as the view `requests`. */
+int store_state(struct store *store, int64_t request, char state[16], struct err *err);

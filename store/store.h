@@ -231,8 +231,8 @@ int store_select(struct store *store, const unsigned char prompt_hash[SHA256_BYT
 int store_tracks(struct store *store, int64_t request, struct arena *arena,
                  struct track *tracks, struct err *err);
 
-/* Finds requests whose key begins with the hex digits given, or whose prompt id is equal to
- * the text. At most max; *n tells how many there are. */
+/* Finds requests whose prompt id is equal to the text, and then those whose key begins with
+ * it as hex digits. At most max; *n tells how many there are. */
 int store_find(struct store *store, struct span key_or_id, int64_t *requests, size_t max,
                size_t *n, struct err *err);
 /* One request, answered or not (*answered). Spans in the arena. */
