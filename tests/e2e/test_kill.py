@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 
+import pytest
 from conftest import HARVEST, clean_environment
 from test_run import dataset_bytes
 
@@ -94,3 +95,20 @@ def test_two_hundred_kills(harvest, fake_teacher, tmp_path):
     assert killed <= torture.in_flight and killed >= twice
     harvest("export", "--logprobs", "-o", "dataset")
     assert dataset_bytes(tmp_path / "dataset") == dataset_bytes(tmp_path / "calm")
+
+
+@pytest.mark.parametrize("when", ["", " after=150", " after=100000"])
+def test_killed_within_a_reply(harvest, fake_teacher, tmp_path, when):
+    """At the moment the teacher chooses: before, within and right after a reply."""
+    teacher = fake_teacher("--kill-pid-file", tmp_path / "pid", "--delay", 20,
+                           script=f"5 kill{when}")
+    (tmp_path / "p.txt").write_text("".join(f"prompt {i}\n" for i in range(12)))
+    run = ("run", "--url", teacher.url, "--model", "fake", "-c", 1, "p.txt")
+    process = harvest.start(*run)
+    (tmp_path / "pid").write_text(str(process.pid))
+    assert process.wait(20) == -signal.SIGKILL
+    assert harvest.json("status")["answered"] in (4, 5)
+    harvest(*run)
+    assert harvest.json("status")["answered"] == 12
+    counts = teacher.counts()
+    assert counts["distinct"] == 12 and counts["billed"] <= 13

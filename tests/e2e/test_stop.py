@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Signals, a full disk, a second run: what is paid for stays, and the exit code says why."""
 import os
-import resource
 import signal
 import subprocess
 import time
@@ -155,7 +154,3 @@ def test_export_into_a_full_disk(harvest, ask, tmp_path, small_disk):
     ask("--limit", 200, "-c", 16, prompts=MANY, teacher=("--size", 10000))
     harvest("export", "-o", "disk/dataset", status=8)
     assert os.listdir(small_disk) == []
-
-
-def test_limits_do_not_leak_into_tests():
-    assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
