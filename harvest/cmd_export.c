@@ -171,6 +171,8 @@ static int check_call(const struct call *call, struct err *err)
     return err_fix(err, "harvest export -o DIR");
 }
 
+command_run cmd_export;
+
 int cmd_export(const struct call *call, struct err *err)
 {
     const struct config *config = call->config;

@@ -73,6 +73,8 @@ static void print_json(const struct retry_counts *counts)
            counts->failed, counts->ambiguous, counts->truncated);
 }
 
+command_run cmd_retry;
+
 int cmd_retry(const struct call *call, struct err *err)
 {
     const struct config *config = call->config;

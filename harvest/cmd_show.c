@@ -169,6 +169,8 @@ static int show(struct store *store, const struct call *call, struct err *err)
                   : print_list(store, call->config, requests, n, err);
 }
 
+command_run cmd_show;
+
 int cmd_show(const struct call *call, struct err *err)
 {
     struct store *store;

@@ -319,6 +319,8 @@ static void print_json(const struct status *status)
     buf_clear(&out);
 }
 
+command_run cmd_status;
+
 int cmd_status(const struct call *call, struct err *err)
 {
     struct status status = {.config = call->config};
