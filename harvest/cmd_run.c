@@ -4,17 +4,22 @@
  * help: ask a teacher; the same command again finishes the job
  *
  * Reads prompt sets, asks a teacher every prompt that the store has no answer to, and
- * keeps what comes back. PROMPTS are files, or '-' for standard input: text with one
- * prompt a line, or JSON Lines with a 'prompt' or a list of 'messages' and, if wanted,
- * 'id', 'params' and 'metadata'. The whole set is read before the first request is sent;
+ * keeps what comes back. PROMPTS are files, or `-` for standard input: text with one
+ * prompt a line, or JSON Lines with a `prompt` or a list of `messages` and, if wanted,
+ * `id`, `params` and `metadata`. The whole set is read before the first request is sent;
  * a bad line stops it there.
  *
- * Without --url and without a configuration a local server is looked for on the usual
+ * Without `--url` and without a configuration a local server is looked for on the usual
  * ports: llama.cpp 8080, vLLM 8000, Ollama 11434, SGLang 30000, LM Studio 1234.
  *
  * What was answered before is never asked again, whatever happened in between. The first
  * interrupt stops asking and waits for answers that are on their way; the second stops at
- * once. */
+ * once.
+ *
+ * Example: harvest run prompts.txt
+ * Example: harvest run --top-logprobs 20 --max-tokens 256 prompts.jsonl
+ * Example: zcat prompts.jsonl.gz | harvest run --teacher hosted -
+ */
 
 #include "base/clock.h"
 #include "harvest/cmd.h"
