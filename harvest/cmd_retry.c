@@ -26,6 +26,7 @@ static int nothing_named(const struct call *call, struct err *err)
 {
     struct store *store;
     struct store_counts counts;
+    struct store_concerns concerns;
     if (call->n_words > 0)
         err_set(err, ERR_USAGE, "retry: '%s' is no option", call->words[0]);
     else
@@ -33,11 +34,12 @@ static int nothing_named(const struct call *call, struct err *err)
     err_fix(err, "give --failed, --ambiguous or --truncated");
     if (store_open(call->config->store, STORE_READ, &store, NULL) != 0)
         return -1;
-    if (store_count(store, &counts, NULL) == 0)
+    if (store_count(store, &counts, NULL) == 0 &&
+        store_concern(store, &concerns, NULL) == 0)
         err_why(err,
                 "'%s' has %" PRIu64 " failed, %" PRIu64 " ambiguous and %" PRIu64
                 " truncated ones",
-                call->config->store, counts.failed, counts.ambiguous, counts.truncated);
+                call->config->store, counts.failed, counts.ambiguous, concerns.truncated);
     store_close(store);
     return -1;
 }

@@ -34,7 +34,7 @@ struct status {
     struct failure_count failures[FAILURES_SHOWN];
     size_t n_failures;
     struct run_row last;
-    uint64_t doubts;
+    struct store_concerns concerns;
 };
 
 static int load(struct status *status, struct err *err)
@@ -49,7 +49,7 @@ static int load(struct status *status, struct err *err)
         store_failures(store, status->failures, FAILURES_SHOWN, &status->n_failures,
                        err) != 0 ||
         store_last_run(store, &status->last, err) != 0 ||
-        store_doubts(store, &status->doubts, err) != 0)
+        store_concern(store, &status->concerns, err) != 0)
         result = -1;
     store_close(store);
     return result;
@@ -62,7 +62,8 @@ static uint64_t doubtful_tokens(const struct status *status)
     if (counts->answered == 0)
         return 0;
     double tokens = (double)counts->prompt_tokens + (double)counts->completion_tokens;
-    return (uint64_t)(tokens / (double)counts->answered * (double)status->doubts);
+    return (uint64_t)(tokens / (double)counts->answered *
+                      (double)status->concerns.doubts);
 }
 
 /* ---- what to do next ---- */
@@ -94,7 +95,7 @@ static void add_steps(const struct status *status, add_step *add, struct buf *ou
     if (counts->failed > 0)
         suggest(status, "retry --failed", "lets the failed ones be asked again", add,
                 out);
-    if (counts->truncated > 0)
+    if (status->concerns.truncated > 0)
         suggest(status, "retry --truncated",
                 "lets answers that were cut off be asked again", add, out);
     if (counts->answered > 0)
@@ -176,12 +177,12 @@ static void add_answers(const struct store_counts *counts, struct buf *out)
 
 static void add_doubts(const struct status *status, struct buf *out)
 {
-    if (status->doubts == 0)
+    if (status->concerns.doubts == 0)
         return;
     buf_byte(out, '\n');
-    figures_add_count(out, status->doubts);
+    figures_add_count(out, status->concerns.doubts);
     buf_format(out, " request%s may have been billed once more than counted here: about ",
-               status->doubts == 1 ? "" : "s");
+               status->concerns.doubts == 1 ? "" : "s");
     figures_add_count(out, doubtful_tokens(status));
     buf_text(out, " tokens\n");
 }
@@ -308,7 +309,7 @@ static void print_json(const struct status *status)
     buf_text(&out, "{\"type\":\"status\",\"v\":1");
     add_text(&out, "store", status->config->store);
     add_counts(&out, &status->counts);
-    add_number(&out, "billed_twice_perhaps", (int64_t)status->doubts);
+    add_number(&out, "billed_twice_perhaps", (int64_t)status->concerns.doubts);
     add_number(&out, "billed_twice_tokens", (int64_t)doubtful_tokens(status));
     add_text(&out, "last_run", status->last.command);
     add_lists(&out, status);

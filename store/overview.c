@@ -54,13 +54,19 @@ int store_last_run(struct store *store, struct run_row *row, struct err *err)
     return 0;
 }
 
-int store_doubts(struct store *store, uint64_t *requests, struct err *err)
+int store_concern(struct store *store, struct store_concerns *concerns, struct err *err)
 {
-    struct query q = query_start(store, "SELECT count(*) FROM ambiguous");
-    int64_t count;
-    if (query_value(&q, 0, &count, err) != 0)
+    struct query doubts = query_start(store, "SELECT count(*) FROM ambiguous");
+    struct query truncated = query_start(
+        store, "SELECT count(*) FROM answer a JOIN request r ON r.id = a.id"
+               " WHERE a.finish = ? AND NOT EXISTS(SELECT 1 FROM request e"
+               " WHERE e.base = ifnull(r.base, r.id) AND e.edition > r.edition)");
+    query_int(&truncated, FINISH_LENGTH);
+    int64_t doubt, cut;
+    if (query_value(&doubts, 0, &doubt, err) != 0 ||
+        query_value(&truncated, 0, &cut, err) != 0)
         return -1;
-    *requests = (uint64_t)count;
+    *concerns = (struct store_concerns){(uint64_t)doubt, (uint64_t)cut};
     return 0;
 }
 

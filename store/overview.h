@@ -25,9 +25,14 @@ struct run_row {
 };
 int store_last_run(struct store *store, struct run_row *row, struct err *err);
 
-/* Requests that were sent at least once without learning what became of it, answered
- * later or not: each may have been billed once more than the store can tell. */
-int store_doubts(struct store *store, uint64_t *requests, struct err *err);
+struct store_concerns {
+    /* Requests that were sent at least once without learning what became of it, answered
+     * later or not: each may have been billed once more than the store can tell. */
+    uint64_t doubts;
+    /* Answers cut off by a token limit that no newer edition stands beside. */
+    uint64_t truncated;
+};
+int store_concern(struct store *store, struct store_concerns *concerns, struct err *err);
 
 /* "answered", "failed", "in flight", "ambiguous" or "planned", as the view `requests`. */
 int store_state(struct store *store, int64_t request, char state[16], struct err *err);

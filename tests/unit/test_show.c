@@ -38,6 +38,11 @@ static const struct sample samples[] = {
      .note = "no such thing"},
     {.prompt = "lost", .id = "q4", .outcome = OUTCOME_AMBIGUOUS, .reason = REASON_CUT},
     {.prompt = "later", .id = "q5"},
+    {.prompt = "cut",
+     .id = "q6",
+     .answer = "Cu",
+     .outcome = OUTCOME_ANSWERED,
+     .finish = FINISH_LENGTH},
 };
 
 struct place {
@@ -201,7 +206,7 @@ static void test_overview(void **state)
     struct err err = {0};
     struct teacher_row teachers[1];
     struct run_row last;
-    uint64_t doubts;
+    struct store_concerns concerns;
     size_t n;
     assert_int_equal(store_teachers(place->store, teachers, 1, &n, &err), 0);
     assert_int_equal(n, 1);
@@ -212,8 +217,9 @@ static void test_overview(void **state)
     assert_int_equal(store_last_run(place->store, &last, &err), 0);
     assert_string_equal(last.command, "harvest run sample.txt");
     assert_int_equal(last.ended_ms - last.started_ms, 5000);
-    assert_int_equal(store_doubts(place->store, &doubts, &err), 0);
-    assert_int_equal(doubts, 1);
+    assert_int_equal(store_concern(place->store, &concerns, &err), 0);
+    assert_int_equal(concerns.doubts, 1);
+    assert_int_equal(concerns.truncated, 1);
     char text[16];
     assert_int_equal(store_state(place->store, 999, text, &err), -1);
     assert_int_equal(err.code, ERR_USAGE);
