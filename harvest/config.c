@@ -132,11 +132,29 @@ static void say_where_key_belongs(const struct section *section, const char *key
                 section->path[0] ? "a teacher" : "the file");
 }
 
+/* Files like this one are shared and committed. */
+static bool is_credential(const char *key)
+{
+    static const char *const names[] = {"key",   "api_key",      "api-key", "apikey",
+                                        "token", "bearer_token", "secret",  "password"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strcmp(key, names[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
 static int refuse_key(const struct section *section, const struct yaml_node *node,
                       struct err *err)
 {
     err_set(err, ERR_USAGE, "unknown key '%.100s'", node->key);
     place(section, node, err);
+    if (is_credential(node->key)) {
+        err_why(err, "a credential is not written into this file");
+        return err_fix(err,
+                       "put it into a file of its own and name that as 'key_file', or "
+                       "name an environment variable as 'key_env'");
+    }
     say_where_key_belongs(section, node->key, err);
     struct nearest near = {.given = node->key};
     for (size_t i = 0; i < section->set.n; i++) {

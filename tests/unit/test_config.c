@@ -112,6 +112,8 @@ static const struct refusal refusals[] = {
     {"url: ~\n", "'url' takes text, not nothing", "harvest.yaml:1", "", ""},
     {"max_tokens: 3\nmax-tokens: 4\n", "key 'max-tokens' comes twice",
      "harvest.yaml:2, max-tokens", "in line 1", ""},
+    {"teachers:\n  a:\n    api_key: sk-1\n", "unknown key 'api_key'",
+     "harvest.yaml:3, teachers.a.api_key", "a credential is not written", "'key_file'"},
     {"key_file: x\n", "unknown key 'key_file'", "harvest.yaml:1",
      "a teacher's stanza below 'teachers:'", ""},
     {"limit: 5\n", "unknown key 'limit'", "harvest.yaml:1",
