@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* opt_value: the text of an option's value, checked and converted.
  *
- * Apart from opt.c because what a value may look like is asked in one more place: by the
- * tests that hold every default in doc/options.txt against its own type. */
+ * Apart from opt.c because harvest.yaml needs the words for what is expected as well: a
+ * mapping where a number belongs never becomes a text that could be parsed. */
 #pragma once
 
 #include <stdbool.h>
