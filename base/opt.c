@@ -121,8 +121,7 @@ int opt_put(const struct opt_set *set, const struct opt_row *row, const char *te
     return 0;
 }
 
-/* ---- command line
- * ---------------------------------------------------------------------- */
+/* ---- command line ---------------------------------------------------------------- */
 
 struct words {
     const struct opt_set *set;
@@ -254,8 +253,7 @@ int opt_argv(const struct opt_set *set, const char *scope, int argc, char **argv
     return 0;
 }
 
-/* ---- the other sources
- * ----------------------------------------------------------------- */
+/* ---- the other sources ----------------------------------------------------------- */
 
 int opt_environment(const struct opt_set *set, const char *scope, struct err *err)
 {

@@ -28,9 +28,8 @@ enum opt_type {
 enum opt_origin { ORIGIN_NONE, ORIGIN_DEFAULT, ORIGIN_FILE, ORIGIN_ENV, ORIGIN_ARGV };
 
 struct opt_row {
-    const char
-        *name; /* "top-logprobs"; top_logprobs in files and TOP_LOGPROBS after HARVEST_ */
-    char letter; /* 0: none */
+    const char *name; /* "top-logprobs"; files have top_logprobs, see opt_add_name */
+    char letter;      /* 0: none */
     enum opt_type type;
     size_t offset;       /* of the member in the caller's struct */
     const char *arg;     /* shown: "N" */

@@ -226,8 +226,7 @@ int yaml_parse(struct span text, const char *name, struct arena *arena,
     return result;
 }
 
-/* ---- the core schema of YAML 1.2, chapter 10.3
- * ------------------------------------------ */
+/* ---- the core schema of YAML 1.2, chapter 10.3 ----------------------------------- */
 
 static bool is_one_of(const char *text, const char *const *words)
 {

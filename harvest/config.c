@@ -18,8 +18,7 @@
 
 static const char default_file[] = "harvest.yaml";
 
-/* ---- the rows, from doc/options.txt
- * ---------------------------------------------------- */
+/* ---- the rows, from doc/options.txt ---------------------------------------------- */
 
 #define ROW(owner, name, letter, type, field, ...)                                       \
     {name, letter, type, offsetof(struct owner, field), __VA_ARGS__},
@@ -97,8 +96,7 @@ const char *config_file_name(const struct config *config)
     return config->file != NULL ? config->file : default_file;
 }
 
-/* ---- harvest.yaml
- * ---------------------------------------------------------------------- */
+/* ---- harvest.yaml ---------------------------------------------------------------- */
 
 /* A mapping whose keys are options: the top level or a stanza. */
 struct section {
@@ -354,8 +352,7 @@ static int read_file(struct config *config, struct err *err)
     return result;
 }
 
-/* ---- outside
- * --------------------------------------------------------------------------- */
+/* ---- outside --------------------------------------------------------------------- */
 
 int config_load(struct config *config, const char *command, int argc, char **argv,
                 int *n_words, struct err *err)

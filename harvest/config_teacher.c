@@ -13,8 +13,7 @@
 
 enum { WHERE_BYTES = 512 };
 
-/* ---- where a setting came from
- * --------------------------------------------------------- */
+/* ---- where a setting came from --------------------------------------------------- */
 
 static const struct teacher_conf *find_stanza(const struct config *config,
                                               const char *name)
@@ -95,8 +94,7 @@ static int fail_at(const struct config *config, const struct teacher_conf *teach
     return err_where(err, "%s", where);
 }
 
-/* ---- which stanza
- * ---------------------------------------------------------------------- */
+/* ---- which stanza ---------------------------------------------------------------- */
 
 static void list_stanzas(const struct config *config, struct err *err)
 {
@@ -142,8 +140,7 @@ static int choose_stanza(const struct config *config, const struct teacher_conf 
     return err_fix(err, "choose one: --teacher %s", config->teachers[0].name);
 }
 
-/* ---- putting it together
- * --------------------------------------------------------------- */
+/* ---- putting it together --------------------------------------------------------- */
 
 static bool is_text(const struct opt_row *row)
 {
@@ -199,8 +196,7 @@ static void drop_empty_texts(struct teacher_conf *teacher)
     }
 }
 
-/* ---- checks
- * ---------------------------------------------------------------------------- */
+/* ---- checks ---------------------------------------------------------------------- */
 
 static int normalise_url(const struct config *config, struct teacher_conf *teacher,
                          struct err *err)
