@@ -12,7 +12,7 @@
 #include "store/private.h"
 
 enum {
-    SAMPLES = 400,         /* bodies that train a dictionary */
+    SAMPLES = 256,         /* bodies that train a dictionary */
     SAMPLE_MIN = 128,      /* bytes of one that is worth it */
     SAMPLE_MAX = 4096,     /* what is taken of one */
     DICTIONARY = 64 << 10, /* bytes at most */

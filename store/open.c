@@ -57,7 +57,8 @@ static int check_path(const char *path, enum store_mode mode, struct err *err)
         return err_set(err, ERR_STORAGE, "store '%s' is no regular file", path);
     }
     char *directory = directory_of(path);
-    int result = lock_check_place(directory, err);
+    int result = stat(directory, &about) != 0 ? file_error(err, "make store", path, errno)
+                                              : lock_check_place(directory, err);
     free(directory);
     return result;
 }

@@ -17,15 +17,6 @@ static int64_t row_id(int64_t request, int name)
 
 /* ---- writing ---- */
 
-/* False: the vocabulary is full. */
-static bool number_tokens(struct vocab *vocab, struct columns *columns)
-{
-    for (uint32_t i = 0; i < columns->token_at[columns->positions]; i++)
-        if (!vocab_number(vocab, columns->token_entries[i], &columns->tokens[i]))
-            return false;
-    return true;
-}
-
 static int insert_track(struct store *store, const struct track_place *place,
                         const struct track *track, struct span data, struct err *err)
 {
@@ -66,7 +57,8 @@ int track_put(struct store *store, const struct track_place *place,
     if (vocab_open(store, place->teacher, true, &vocab, err) != 0)
         return -1;
     columns_of(track, &store->arena, &columns);
-    bool room = number_tokens(vocab, &columns);
+    bool room = vocab_numbers(vocab, columns.token_entries,
+                              columns.token_at[columns.positions], columns.tokens);
     if (vocab_save(store, vocab, err) != 0)
         return -1;
     if (!room)

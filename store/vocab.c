@@ -42,11 +42,6 @@ void vocab_free(struct vocab *list)
     }
 }
 
-uint32_t vocab_size(const struct vocab *vocab)
-{
-    return vocab->n;
-}
-
 /* ---- entries ---- */
 
 static void make_room(struct vocab *vocab, uint32_t n)
@@ -129,17 +124,25 @@ static void make_slots(struct vocab *vocab)
         put_slot(vocab, vocab->entries[i].hash, i);
 }
 
-bool vocab_number(struct vocab *vocab, const struct logprob *token, uint32_t *number)
+/* The number of a token; VOCAB_MAX: there is none yet. */
+static uint32_t find(const struct vocab *vocab, const struct logprob *token,
+                     uint32_t hash)
 {
-    uint32_t hash = hash_of(token);
     for (uint32_t i = hash & vocab->mask; vocab->slots[i] != 0;
          i = (i + 1) & vocab->mask) {
-        uint32_t found = vocab->slots[i] - 1;
-        if (is_entry(&vocab->entries[found], token, hash)) {
-            *number = found;
-            return true;
-        }
+        uint32_t number = vocab->slots[i] - 1;
+        if (is_entry(&vocab->entries[number], token, hash))
+            return number;
     }
+    return VOCAB_MAX;
+}
+
+static bool find_or_add(struct vocab *vocab, const struct logprob *token, uint32_t hash,
+                        uint32_t *number)
+{
+    *number = find(vocab, token, hash);
+    if (*number != VOCAB_MAX)
+        return true;
     if (vocab->n == VOCAB_MAX || token->token.n > INT32_MAX || token->bytes.n > INT32_MAX)
         return false;
     make_room(vocab, vocab->n + 1);
@@ -149,6 +152,36 @@ bool vocab_number(struct vocab *vocab, const struct logprob *token, uint32_t *nu
     *number = vocab->n++;
     put_slot(vocab, hash, *number);
     make_slots(vocab);
+    return true;
+}
+
+/* Slot, entry and text of a token each wait for memory: asked for in three walks over a
+ * group of tokens, they wait together. */
+bool vocab_numbers(struct vocab *vocab, const struct logprob *const *tokens, uint32_t n,
+                   uint32_t *numbers)
+{
+    enum { GROUP = 64 };
+    uint32_t hashes[GROUP];
+    for (uint32_t from = 0; from < n; from += GROUP) {
+        uint32_t m = n - from < GROUP ? n - from : GROUP;
+        for (uint32_t i = 0; i < m; i++) {
+            hashes[i] = hash_of(tokens[from + i]);
+            __builtin_prefetch(&vocab->slots[hashes[i] & vocab->mask]);
+        }
+        for (uint32_t i = 0; i < m; i++) {
+            uint32_t slot = vocab->slots[hashes[i] & vocab->mask];
+            if (slot != 0)
+                __builtin_prefetch(&vocab->entries[slot - 1]);
+        }
+        for (uint32_t i = 0; i < m; i++) {
+            uint32_t slot = vocab->slots[hashes[i] & vocab->mask];
+            if (slot != 0)
+                __builtin_prefetch(vocab->entries[slot - 1].token);
+        }
+        for (uint32_t i = 0; i < m; i++)
+            if (!find_or_add(vocab, tokens[from + i], hashes[i], &numbers[from + i]))
+                return false;
+    }
     return true;
 }
 

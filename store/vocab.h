@@ -26,11 +26,12 @@ int vocab_open(struct store *store, int64_t teacher, bool all, struct vocab **vo
                struct err *err);
 void vocab_free(struct vocab *list); /* all of a store's; NULL is fine */
 
-/* The number of a token, a new one if need be. False: the vocabulary is full. */
-bool vocab_number(struct vocab *vocab, const struct logprob *token, uint32_t *number);
+/* The numbers of n tokens, new ones where need be. False: the vocabulary is full. Requires:
+ * opened with all. */
+bool vocab_numbers(struct vocab *vocab, const struct logprob *const *tokens, uint32_t n,
+                   uint32_t *numbers);
 /* Writes the rows of new entries. */
 int vocab_save(struct store *store, struct vocab *vocab, struct err *err);
-uint32_t vocab_size(const struct vocab *vocab);
 
 /* Fills in id, token and bytes, which live until the store is closed or rolled back. */
 int vocab_token(struct store *store, struct vocab *vocab, uint32_t number,
