@@ -48,6 +48,10 @@
  * Answers cut off by a token limit, refused ones, empty ones, and rows whose messages and
  * answer equal those of an earlier row are left out and counted, unless `--keep` is given.
  *
+ * In Python, `datasets.load_dataset("DIR")` reads it. Readers that guess types take a
+ * `prompt_id` for a time when all of them look like dates. pyarrow.json.read_json needs a
+ * `block_size` larger than the longest row.
+ *
  * Example: harvest export -o dataset
  * Example: harvest export --logprobs --prompts prompts.txt -o dataset */
 
