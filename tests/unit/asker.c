@@ -192,6 +192,11 @@ struct store_counts asker_count(struct asker *asker)
     return counts;
 }
 
+char *asker_path(void **state)
+{
+    return mem_format("%s/store.db", (char *)*state);
+}
+
 char *asker_sql(struct store *store, const char *literal)
 {
     struct err err = {0};

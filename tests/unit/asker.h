@@ -46,5 +46,15 @@ void asker_answer(struct asker *asker, int64_t request, const char *text,
 
 struct store_counts asker_count(struct asker *asker);
 
+/* "store.db" in the scratch directory of a test, to be freed. */
+char *asker_path(void **state);
+
 /* The first column of the first row as text, to be freed; "" when there is none. */
 char *asker_sql(struct store *store, const char *literal);
+
+#define assert_sql(store, literal, expected)                                             \
+    do {                                                                                 \
+        char *text_ = asker_sql(store, literal);                                         \
+        assert_string_equal(text_, expected);                                            \
+        free(text_);                                                                     \
+    } while (0)

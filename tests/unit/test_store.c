@@ -19,23 +19,11 @@
 #include "tests/unit/asker.h"
 #include "tests/unit/scratch.h"
 
-static char *path_in(void **state)
-{
-    return mem_format("%s/store.db", (char *)*state);
-}
-
-#define assert_sql(store, literal, expected)                                             \
-    do {                                                                                 \
-        char *text_ = asker_sql(store, literal);                                         \
-        assert_string_equal(text_, expected);                                            \
-        free(text_);                                                                     \
-    } while (0)
-
 /* ---- planning ---- */
 
 static void test_plan(void **state)
 {
-    char *path = path_in(state);
+    char *path = asker_path(state);
     struct asker *a = asker_open(path);
     struct plan_counts c = asker_plan(a, 0, 10, false);
     assert_int_equal(c.requests, 10);
@@ -67,7 +55,7 @@ static void test_plan(void **state)
 
 static void test_duplicates(void **state)
 {
-    char *path = path_in(state);
+    char *path = asker_path(state);
     struct asker *a = asker_open(path);
     struct err err = {0};
     for (int round = 0; round < 2; round++) { /* new, then known */
@@ -93,7 +81,7 @@ static void test_duplicates(void **state)
 /* Long messages are packed; parameters and an empty text stay what they are. */
 static void test_long_prompt(void **state)
 {
-    char *path = path_in(state);
+    char *path = asker_path(state);
     struct asker *a = asker_open(path);
     struct err err = {0};
     struct buf text;
@@ -151,7 +139,7 @@ static void plan_labelled(struct asker *a, const char *const *ids, size_t n)
 /* The same prompt under several names: in one plan the first wins, every night anew. */
 static void test_labels(void **state)
 {
-    char *path = path_in(state);
+    char *path = asker_path(state);
     struct asker *a = asker_open(path);
     static const char *const first[] = {"x", "y"}, *const then[] = {"z", "x"},
                              *const none[] = {NULL};
@@ -172,7 +160,7 @@ static void test_labels(void **state)
 /* A parameter moved from the option to the row: the same key, another prompt and form. */
 static void test_respelt(void **state)
 {
-    char *path = path_in(state);
+    char *path = asker_path(state);
     struct asker *a = asker_open(path);
     struct err err = {0};
     asker_plan(a, 0, 1, false);
@@ -207,7 +195,7 @@ static struct todo *fill_one(void *arg, struct arena **arena)
 
 static void test_take_portions(void **state)
 {
-    char *path = path_in(state);
+    char *path = asker_path(state);
     struct asker *a = asker_open(path);
     struct err err = {0};
     asker_plan(a, 0, 25, false);
@@ -230,7 +218,7 @@ static void test_take_portions(void **state)
 
 static void test_states(void **state)
 {
-    char *path = path_in(state);
+    char *path = asker_path(state);
     struct asker *a = asker_open(path);
     asker_plan(a, 0, 8, false);
     assert_int_equal(asker_take(a), 8);
@@ -275,7 +263,7 @@ static void test_states(void **state)
 
 static void test_unsent(void **state)
 {
-    char *path = path_in(state);
+    char *path = asker_path(state);
     struct asker *a = asker_open(path);
     struct err err = {0};
     asker_plan(a, 0, 2, false);
@@ -295,37 +283,11 @@ static void test_unsent(void **state)
     free(path);
 }
 
-static void test_failures(void **state)
-{
-    char *path = path_in(state);
-    struct asker *a = asker_open(path);
-    asker_plan(a, 0, 6, false);
-    asker_fail(a, 1, OUTCOME_FAILED, REASON_REQUEST, "first words");
-    asker_fail(a, 2, OUTCOME_FAILED, REASON_TOO_LARGE, NULL);
-    asker_fail(a, 3, OUTCOME_FAILED, REASON_REQUEST, "other words");
-    asker_fail(a, 4, OUTCOME_RETRY, REASON_SERVER, "not failed yet");
-    struct failure_count rows[4];
-    struct err err = {0};
-    size_t n;
-    assert_int_equal(store_failures(a->store, rows, 4, &n, &err), 0);
-    assert_int_equal(n, 2);
-    assert_int_equal(rows[0].reason, REASON_REQUEST);
-    assert_int_equal(rows[0].status, 400);
-    assert_int_equal(rows[0].count, 2);
-    assert_string_equal(rows[0].note, "first words");
-    assert_int_equal(rows[1].reason, REASON_TOO_LARGE);
-    assert_string_equal(rows[1].note, "");
-    assert_int_equal(store_failures(a->store, rows, 1, &n, &err), 0);
-    assert_int_equal(n, 1);
-    asker_close(a);
-    free(path);
-}
-
 /* ---- retry ---- */
 
 static void test_retry(void **state)
 {
-    char *path = path_in(state);
+    char *path = asker_path(state);
     struct asker *a = asker_open(path);
     struct err err = {0};
     struct retry_counts r;
@@ -368,7 +330,7 @@ static int64_t only_todo(struct asker *a)
 
 static void test_editions(void **state)
 {
-    char *path = path_in(state);
+    char *path = asker_path(state);
     struct asker *a = asker_open(path);
     struct err err = {0};
     struct retry_counts r;
@@ -413,7 +375,7 @@ static void test_editions(void **state)
 /* A plan that wants a higher edition of what is answered gets one, and no second one. */
 static void test_refresh(void **state)
 {
-    char *path = path_in(state);
+    char *path = asker_path(state);
     struct asker *a = asker_open(path);
     struct err err = {0};
     asker_plan(a, 0, 2, false);
@@ -473,7 +435,7 @@ static void act_in_flight(struct asker *a)
 
 static void test_killed(void **state)
 {
-    char *path = path_in(state);
+    char *path = asker_path(state);
     killed(path, act_in_flight);
     struct asker *a = asker_open(path);
     struct store_counts c = asker_count(a);
@@ -516,7 +478,7 @@ static void act_planning(struct asker *a)
 
 static void test_killed_planning(void **state)
 {
-    char *path = path_in(state);
+    char *path = asker_path(state);
     killed(path, act_planning);
     struct asker *a = asker_open(path);
     assert_int_equal(asker_count(a).requests, 0);
@@ -528,7 +490,7 @@ static void test_killed_planning(void **state)
 
 static void test_rollback(void **state)
 {
-    char *path = path_in(state);
+    char *path = asker_path(state);
     struct asker *a = asker_open(path);
     struct err err = {0};
     asker_plan(a, 0, 3, false);
@@ -554,107 +516,25 @@ static void test_rollback(void **state)
     free(path);
 }
 
-/* ---- runs, finding ---- */
-
-static void test_runs(void **state)
-{
-    char *path = path_in(state);
-    struct asker *a = asker_open(path);
-    struct err err = {0};
-    asker_plan(a, 0, 2, false);
-    asker_answer(a, 1, "x", FINISH_STOP);
-    asker_begin(a);
-    assert_int_equal(store_run_end(a->store, a->run, 61000, 3, &err), 0);
-    asker_commit(a);
-    assert_sql(a->store,
-               "SELECT command || '|' || ended || '|' || exit_code || '|' ||"
-               " attempts || answers || completion_tokens FROM runs",
-               "harvest run test|1970-01-01 00:01:01|3|115");
-    asker_close(a);
-    a = asker_open(path);
-    assert_int_equal(a->run, 2);
-    /* The same teacher, terms and form are found again; another name is taken over. */
-    assert_int_equal(a->teacher, 1);
-    assert_int_equal(a->terms, 1);
-    assert_int_equal(a->form, 1);
-    struct teacher_tag tag = {
-        .identity = "smol", .wire = "openai-chat", .model = "smol-135m", .name = "new"};
-    int64_t teacher, terms;
-    asker_begin(a);
-    assert_int_equal(store_teacher(a->store, &tag, &teacher, &terms, &err), 0);
-    assert_int_equal(teacher, 1);
-    assert_int_equal(terms, 2); /* nothing stated is not what was stated before */
-    assert_int_equal(store_teacher(a->store, &tag, &teacher, &terms, &err), 0);
-    assert_int_equal(terms, 2);
-    tag.identity = "other";
-    assert_int_equal(store_teacher(a->store, &tag, &teacher, &terms, &err), 0);
-    assert_int_equal(teacher, 2);
-    asker_commit(a);
-    assert_sql(a->store, "SELECT name FROM teachers WHERE id = 1", "new");
-    asker_close(a);
-    free(path);
-}
-
-static void test_find(void **state)
-{
-    char *path = path_in(state);
-    struct asker *a = asker_open(path);
-    struct err err = {0};
-    asker_plan(a, 0, 100, false);
-    static const char *const ids[] = {"deadbeef"};
-    plan_labelled(a, ids, 1); /* prompt 7: request 8 */
-    char *key = asker_sql(a->store, "SELECT key FROM requests WHERE id = 50");
-    char *id = asker_sql(a->store, "SELECT prompt_id FROM requests WHERE id = 20");
-    const struct {
-        struct span text;
-        size_t n;
-        int64_t request;
-    } cases[] = {
-        {{key, 64}, 1, 50},
-        {{key, 15}, 1, 50}, /* an odd number of digits is fine */
-        {{id, 16}, 1, 20},
-        {SPAN_LITERAL("deadbeef"), 1, 8},
-        {SPAN_LITERAL("deadbee"), 0, 0},
-        {SPAN_LITERAL("nobody"), 0, 0},
-        {SPAN_LITERAL(""), 0, 0},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        int64_t found[2] = {0};
-        size_t n;
-        assert_int_equal(store_find(a->store, cases[i].text, found, 2, &n, &err), 0);
-        assert_int_equal(n, cases[i].n);
-        assert_int_equal(found[0], cases[i].request);
-    }
-    int64_t found[1];
-    size_t n, all = 0;
-    for (int digit = 0; digit < 16; digit++) {
-        assert_int_equal(store_find(a->store,
-                                    (struct span){&"0123456789abcdef"[digit], 1}, found,
-                                    1, &n, &err),
-                         0);
-        all += n; /* counts beyond what there is room for */
-    }
-    assert_int_equal(all, 100);
-    free(key);
-    free(id);
-    asker_close(a);
-    free(path);
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, scratch_make, scratch_remove)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_plan),        TEST(test_duplicates),
-        TEST(test_long_prompt), TEST(test_labels),
-        TEST(test_respelt),     TEST(test_take_portions),
-        TEST(test_states),      TEST(test_unsent),
-        TEST(test_failures),    TEST(test_retry),
-        TEST(test_editions),    TEST(test_refresh),
-        TEST(test_killed),      TEST(test_killed_planning),
-        TEST(test_rollback),    TEST(test_runs),
-        TEST(test_find),
+        TEST(test_plan),
+        TEST(test_duplicates),
+        TEST(test_long_prompt),
+        TEST(test_labels),
+        TEST(test_respelt),
+        TEST(test_take_portions),
+        TEST(test_states),
+        TEST(test_unsent),
+        TEST(test_retry),
+        TEST(test_editions),
+        TEST(test_refresh),
+        TEST(test_killed),
+        TEST(test_killed_planning),
+        TEST(test_rollback),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests_name("store", tests, NULL, NULL);

@@ -21,18 +21,6 @@
 #include "tests/unit/asker.h"
 #include "tests/unit/scratch.h"
 
-static char *path_in(void **state)
-{
-    return mem_format("%s/store.db", (char *)*state);
-}
-
-#define assert_sql(store, literal, expected)                                             \
-    do {                                                                                 \
-        char *text_ = asker_sql(store, literal);                                         \
-        assert_string_equal(text_, expected);                                            \
-        free(text_);                                                                     \
-    } while (0)
-
 static const enum store_mode modes[] = {STORE_READ, STORE_WRITE, STORE_CREATE};
 
 /* Opening fails with the code; what names the path, and the other parts are there. */
@@ -63,7 +51,7 @@ static void make_store(const char *path)
 
 static void test_none(void **state)
 {
-    char *path = path_in(state);
+    char *path = asker_path(state);
     struct err err = refused(path, STORE_READ, ERR_NO_STORE);
     assert_true(err.fix[0] != '\0');
     refused(path, STORE_WRITE, ERR_NO_STORE);
@@ -82,7 +70,7 @@ static void test_none(void **state)
 /* Somebody made the file, or we were killed before the schema was there. */
 static void test_empty(void **state)
 {
-    char *path = path_in(state);
+    char *path = asker_path(state);
     scratch_write(path, "");
     refused(path, STORE_READ, ERR_NO_STORE);
     refused(path, STORE_WRITE, ERR_NO_STORE);
@@ -97,7 +85,7 @@ static void test_empty(void **state)
 
 static void test_foreign(void **state)
 {
-    char *path = path_in(state);
+    char *path = asker_path(state);
     scratch_write(path, "This is the diary of somebody, not a database of any kind.\n"
                         "It is long enough to hold a header of 100 bytes, and more.\n");
     for (size_t i = 0; i < 3; i++)
@@ -134,7 +122,7 @@ static void change_version(const char *path, int version)
 
 static void test_newer(void **state)
 {
-    char *path = path_in(state);
+    char *path = asker_path(state);
     make_store(path);
     change_version(path, SCHEMA_VERSION + 1);
     for (size_t i = 0; i < 3; i++) {
@@ -148,7 +136,7 @@ static void test_newer(void **state)
 
 static void test_truncated(void **state)
 {
-    char *path = path_in(state);
+    char *path = asker_path(state);
     make_store(path);
     struct stat about;
     assert_int_equal(stat(path, &about), 0);
@@ -186,7 +174,7 @@ static pid_t hold(const char *path)
 
 static void test_lock(void **state)
 {
-    char *path = path_in(state), *link = mem_format("%s/other.db", (char *)*state);
+    char *path = asker_path(state), *link = mem_format("%s/other.db", (char *)*state);
     make_store(path);
     assert_int_equal(symlink("store.db", link), 0);
     pid_t pid = hold(path);
@@ -216,7 +204,7 @@ static void test_lock(void **state)
 /* What was committed is seen at the next statement; what was not never is. */
 static void test_read_while_writing(void **state)
 {
-    char *path = path_in(state);
+    char *path = asker_path(state);
     struct asker *a = asker_open(path);
     struct err err = {0};
     struct store *reader;
@@ -241,7 +229,7 @@ static void test_read_while_writing(void **state)
 
 static void test_pragmas(void **state)
 {
-    char *path = path_in(state);
+    char *path = asker_path(state);
     make_store(path);
     struct asker *a = asker_open(path);
     assert_sql(a->store, "PRAGMA journal_mode", "wal");
@@ -273,7 +261,7 @@ static void test_pragmas(void **state)
 /* Every name that C has for a number is in the views, under that number. */
 static void test_words(void **state)
 {
-    char *path = path_in(state);
+    char *path = asker_path(state);
     make_store(path);
     struct asker *a = asker_open(path);
     assert_sql(a->store,
@@ -304,7 +292,7 @@ static const struct migration migrations[] = {
 /* A later version will add steps: each is one transaction, after a copy of all. */
 static void test_migration(void **state)
 {
-    char *path = path_in(state), *backup = mem_format("%s.before-3", path);
+    char *path = asker_path(state), *backup = mem_format("%s.before-3", path);
     make_store(path);
     struct err err = {0};
     struct asker *a = asker_open(path);
@@ -326,7 +314,7 @@ static void test_migration_fails(void **state)
 {
     static const struct migration broken[] = {{1, ""},
                                               {2, "CREATE TABLE later(x); NONSENSE"}};
-    char *path = path_in(state);
+    char *path = asker_path(state);
     make_store(path);
     struct err err = {0};
     struct asker *a = asker_open(path);
@@ -382,7 +370,7 @@ static void check_read_only(const char *path)
  * database wants to make files beside it. */
 static void test_read_only_directory(void **state)
 {
-    char *path = path_in(state), *lock = mem_format("%s.lock", path);
+    char *path = asker_path(state), *lock = mem_format("%s.lock", path);
     make_store(path);
     assert_int_equal(chmod(path, 0444), 0);
     assert_int_equal(chmod(lock, 0444), 0);
@@ -404,7 +392,7 @@ static void check_not_creating(const char *path)
 
 static void test_create_in_read_only_directory(void **state)
 {
-    char *path = path_in(state);
+    char *path = asker_path(state);
     assert_int_equal(chmod(*state, 0555), 0);
     as_nobody(path, check_not_creating);
     assert_int_equal(chmod(*state, 0755), 0);
@@ -450,7 +438,7 @@ static void check_full(const char *path)
 
 static void test_full(void **state)
 {
-    char *path = path_in(state);
+    char *path = asker_path(state);
     make_store(path);
     pid_t pid = fork();
     assert_true(pid >= 0);
