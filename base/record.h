@@ -24,7 +24,7 @@ enum kind {
 
 /* One question, as a reader yields it. */
 struct prompt {
-    struct span id;       /* the user's; absent: the first 16 digits of its hash stand in */
+    struct span id; /* the user's; absent: the first 16 digits of its hash stand in */
     struct span messages; /* canonical JSON: [{"content":…,"role":…},…] */
     struct span params;   /* canonical JSON object merged into the body; absent: none */
     struct span metadata; /* canonical JSON object carried to the export; absent: none */
@@ -84,11 +84,11 @@ enum number_style {
  * entry the teacher gave; whether that is the i-th token is for FLAG_SHORT_LOGPROBS. */
 struct track {
     struct logprob *entries;
-    uint32_t *first;      /* positions + 1 of them */
-    uint32_t positions;   /* 0: no distributions */
-    unsigned style;       /* AND of enum number_style over all numbers */
-    unsigned shape;       /* members an entry has, see enum track_shape */
-    struct span array;    /* the JSON array inside the body, brackets included */
+    uint32_t *first;    /* positions + 1 of them */
+    uint32_t positions; /* 0: no distributions */
+    unsigned style;     /* AND of enum number_style over all numbers */
+    unsigned shape;     /* members an entry has, see enum track_shape */
+    struct span array;  /* the JSON array inside the body, brackets included */
 };
 
 /* Which members every entry of a track has; entries that differ make the codec leave
@@ -122,12 +122,13 @@ struct usage {
 enum outcome {
     OUTCOME_NONE = 0,
     OUTCOME_ANSWERED = 1,
-    OUTCOME_UNSENT = 2,    /* proven never to have reached the teacher */
-    OUTCOME_LATER = 3,     /* told to wait: 429, loading; costs no attempt */
-    OUTCOME_RETRY = 4,     /* a fault that may pass; costs an attempt */
-    OUTCOME_AMBIGUOUS = 5, /* sent, and what became of it is unknown; may have been billed */
-    OUTCOME_FAILED = 6,    /* this request will not be answered */
-    OUTCOME_HOLD = 7,      /* nothing will be answered until a person acts */
+    OUTCOME_UNSENT = 2, /* proven never to have reached the teacher */
+    OUTCOME_LATER = 3,  /* told to wait: 429, loading; costs no attempt */
+    OUTCOME_RETRY = 4,  /* a fault that may pass; costs an attempt */
+    OUTCOME_AMBIGUOUS =
+        5,              /* sent, and what became of it is unknown; may have been billed */
+    OUTCOME_FAILED = 6, /* this request will not be answered */
+    OUTCOME_HOLD = 7,   /* nothing will be answered until a person acts */
 };
 
 /* Why, in one word each. The values are stored; add at the end only. */
@@ -145,7 +146,7 @@ enum reason {
     REASON_SHAPE = 10,     /* JSON of the wrong shape */
     REASON_NOT_JSON = 11,  /* empty, HTML, cut without a trace */
     REASON_REDIRECT = 12,
-    REASON_CONNECT = 13,   /* DNS, refused, TLS */
+    REASON_CONNECT = 13, /* DNS, refused, TLS */
     REASON_TIMEOUT = 14,
     REASON_CUT = 15,       /* reset or closed in the middle */
     REASON_TOO_LARGE = 16, /* more decoded bytes than the ceiling */

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "harvest/credential.h"
 
 static void write_file(const char *path, const char *text, mode_t mode)
@@ -25,17 +26,17 @@ static void write_file(const char *path, const char *text, mode_t mode)
 
 static int temporary_folder(void **state)
 {
-    static char folder[] = "/tmp/harvest-credential-XXXXXX";
-    if (mkdtemp(folder) == NULL || chdir(folder) != 0)
-        return -1;
+    char *folder = mem_str("/tmp/harvest-credential-XXXXXX");
     *state = folder;
-    return 0;
+    return mkdtemp(folder) == NULL ? -1 : chdir(folder);
 }
 
 static int remove_folder(void **state)
 {
     unlink("key");
-    return chdir("/") != 0 || rmdir(*state) != 0 ? -1 : 0;
+    int rc = chdir("/") != 0 || rmdir(*state) != 0 ? -1 : 0;
+    free(*state);
+    return rc;
 }
 
 static void no_source_is_no_credential(void **state)
