@@ -2,9 +2,12 @@
 #include "export/export.h"
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 
 #include <cmocka.h>
 #include <jansson.h>
@@ -465,6 +468,43 @@ static void test_refused_directory(void **state)
     free(notes);
 }
 
+/* The limit on a file's size stands for a disk that is full. */
+static void fill_disk(const struct place *place, const struct export_options *options)
+{
+    struct err err = {0};
+    struct export_counts counts;
+    const struct rlimit limit = {50000, 50000};
+    struct store *store = sample_open(place->store);
+    signal(SIGXFSZ, SIG_IGN);
+    setrlimit(RLIMIT_FSIZE, &limit);
+    int result = export_run(store, options, &counts, &err);
+    _exit(result == -1 && err.code == ERR_STORAGE && err.fix[0] != '\0' ? 0 : 1);
+}
+
+static void test_full(void **state)
+{
+    struct place *place = *state;
+    struct export_options options = make_options(place);
+    run(place, &options);
+    char *rows = read_rows(place->out), *answer = mem_new(60001);
+    memset(answer, 'x', 60000);
+    const struct sample large = {.prompt = "large", .answer = answer, GOOD};
+    sample_add(place->store, &large, 1);
+    int status;
+    pid_t child = fork();
+    if (child == 0)
+        fill_disk(place, &options);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    char *after = read_rows(place->out), *names = scratch_names(place->shelf);
+    assert_string_equal(rows, after);
+    assert_string_equal(names, "set ");
+    free(names);
+    free(after);
+    free(answer);
+    free(rows);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -477,6 +517,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_order_of_arrival, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_rows, setup, teardown),
         cmocka_unit_test_setup_teardown(test_refused_directory, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_full, setup, teardown),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests_name("export", tests, NULL, NULL);
