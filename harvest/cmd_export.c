@@ -82,7 +82,7 @@ static int select_all(struct store *store, struct prompts *prompts, struct err *
 }
 
 static int select_prompts(struct store *store, const struct config *config,
-                          struct err *err)
+                          uint64_t *skipped, struct err *err)
 {
     const char *path = config->prompts;
     struct prompts *prompts;
@@ -90,6 +90,7 @@ static int select_prompts(struct store *store, const struct config *config,
     if (prompts_open(&path, 1, config->input, skip, &prompts, err) != 0)
         return -1;
     int result = select_all(store, prompts, err);
+    *skipped = prompts_skipped(prompts);
     prompts_close(prompts);
     return result;
 }
@@ -112,6 +113,15 @@ static void print_json(const struct config *config, const struct export_counts *
     buf_text(&out, "}\n");
     fwrite(out.p, 1, out.n, stdout);
     buf_clear(&out);
+}
+
+static void say_skipped(const struct config *config, uint64_t skipped)
+{
+    struct console console;
+    console_init(&console, config->quiet, config->verbose, config->json);
+    if (skipped > 0)
+        console_warn(&console, "%" PRIu64 " invalid line%s of '%s' left out", skipped,
+                     skipped == 1 ? "" : "s", config->prompts);
 }
 
 static void say_left_out(struct console *console, const struct export_counts *counts)
@@ -194,7 +204,10 @@ int cmd_export(const struct call *call, struct err *err)
         .only_selected = config->prompts != NULL,
         .version = PACKAGE_VERSION,
     };
-    int result = config->prompts == NULL ? 0 : select_prompts(store, config, err);
+    uint64_t skipped = 0;
+    int result =
+        config->prompts == NULL ? 0 : select_prompts(store, config, &skipped, err);
+    say_skipped(config, skipped);
     if (result == 0)
         result = export_run(store, &options, &counts, err);
     store_close(store);
