@@ -86,6 +86,23 @@ static int configure(struct store *store, struct err *err)
                          err);
 }
 
+/* SQLite takes a file that is shorter than a page for an empty database, and would write
+ * over it. An interrupted making leaves nothing or whole pages. */
+static bool is_fragment(const char *path)
+{
+    enum { SMALLEST_PAGE = 512 };
+    struct stat about;
+    return stat(path, &about) == 0 && about.st_size > 0 && about.st_size < SMALLEST_PAGE;
+}
+
+static int not_ours(const struct store *store, const char *why, struct err *err)
+{
+    err_set(err, ERR_DAMAGED, "'%s' is no store of harvest", store->path);
+    err_why(err, "%s", why);
+    err_safe(err, "it was not changed");
+    return err_fix(err, "choose another path with --store");
+}
+
 /* Before anything is written: is it ours, and can this version work with it? */
 static int identify(struct store *store, int *version, struct err *err)
 {
@@ -94,16 +111,14 @@ static int identify(struct store *store, int *version, struct err *err)
         pragma_value(store, "PRAGMA user_version", &user, err) != 0 ||
         pragma_value(store, "SELECT count(*) FROM sqlite_schema", &objects, err) != 0)
         return -1;
+    if (is_fragment(store->path))
+        return not_ours(store, "it is no database", err);
     if (application == 0 && user == 0 && objects == 0) {
         *version = 0; /* empty, or its making was interrupted */
         return store->mode == STORE_CREATE ? 0 : no_store(store->path, err);
     }
-    if (application != APPLICATION_ID || user <= 0) {
-        err_set(err, ERR_DAMAGED, "'%s' is no store of harvest", store->path);
-        err_why(err, "it is a database of another program");
-        err_safe(err, "it was not changed");
-        return err_fix(err, "choose another path with --store");
-    }
+    if (application != APPLICATION_ID || user <= 0)
+        return not_ours(store, "it is a database of another program", err);
     if (user > SCHEMA_VERSION) {
         err_set(err, ERR_NEWER, "store '%s' was written by a newer harvest", store->path);
         err_why(err, "its schema is version %lld, this program knows %d", (long long)user,

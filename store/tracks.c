@@ -31,13 +31,13 @@ static int insert_track(struct store *store, const struct track_place *place,
     return query_run(&q, err);
 }
 
-/* JSON has no infinity, and an entry without the members its shape promises cannot be
- * written again. */
+/* JSON has no infinity, and members that the shape does not have for all entries cannot be
+ * written again. An id without SHAPE_ID is one that the token's text spells. */
 static bool has_json(const struct track *track)
 {
     for (uint32_t i = 0; i < track->first[track->positions]; i++) {
         const struct logprob *entry = &track->entries[i];
-        if (isinf(entry->value) || ((track->shape & SHAPE_ID) != 0) != (entry->id >= 0) ||
+        if (isinf(entry->value) || ((track->shape & SHAPE_ID) != 0 && entry->id < 0) ||
             ((track->shape & SHAPE_BYTES) != 0) != (entry->bytes.p != NULL))
             return false;
     }

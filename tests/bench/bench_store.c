@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /* bench_store: what planning and settling cost, without network or codec.
  *
- *   bench_store DIRECTORY [PROMPTS]
+ *   bench_store DIRECTORY [PROMPTS [BODY-FILE]]
  *
  * Prints `name value unit`; times are processor time of the whole process. Answers are
- * committed 64 at a time, each batch with its intents, as a run does. */
+ * committed 64 at a time, each batch with its intents, as a run does. BODY-FILE is a real
+ * reply with distributions, stored again and again. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/mem.h"
+#include "harvest/teacher.h"
+#include "store/statement.h"
 #include "store/store.h"
 #include "tests/unit/tokens.h"
 
@@ -294,69 +298,144 @@ static double read_all(struct bench *b)
     return us;
 }
 
-static void bench_answers(struct bench *b, const char *name,
-                          const struct tokens_spec *spec, size_t n)
+/* What the replies of one bench are made of. */
+struct kind_of_reply {
+    const char *name;
+    const struct tokens_spec *tokens; /* NULL: prose, or the body */
+    struct span body;                 /* a real one; absent: made up */
+};
+
+static void decode_reply(struct span body, struct made_reply *reply)
 {
-    struct plan_counts counts = {0};
+    const struct codec *codec = codec_find("openai-chat");
+    const struct ask ask = {.model = span_of("m"),
+                            .messages = span_of("[]"),
+                            .params = span_of("{\"logprobs\":true,\"top_logprobs\":20}")};
+    *reply = (struct made_reply){.body = mem_copy(body.p, body.n), .n = body.n};
+    const struct reply got = {
+        .status = 200, .headers = span_of(""), .body = {reply->body, reply->n}};
+    struct decoded decoded;
+    codec->decode(&got, &ask, &reply->arena, &decoded);
+    if (decoded.outcome != OUTCOME_ANSWERED) {
+        fputs("bench_store: the body is no answer\n", stderr);
+        exit(1);
+    }
+    reply->answer = decoded.answers[0];
+}
+
+static void make_replies(struct bench *b, const struct kind_of_reply *kind,
+                         struct made_reply *replies)
+{
+    for (size_t i = 0; i < VARIETY; i++) {
+        struct tokens_spec own = {0};
+        if (kind->tokens != NULL)
+            own = *kind->tokens;
+        own.seed = roll(b);
+        if (kind->body.p != NULL)
+            decode_reply(kind->body, &replies[i]);
+        else
+            make_reply(b, kind->tokens == NULL ? NULL : &own, &replies[i]);
+    }
+}
+
+static void free_replies(struct made_reply *replies)
+{
+    for (size_t i = 0; i < VARIETY; i++) {
+        arena_clear(&replies[i].arena);
+        free(replies[i].body);
+    }
+}
+
+/* Replies are made outside the time that is measured. */
+static double settle_all(struct bench *b, const struct kind_of_reply *kind)
+{
     struct made_reply replies[VARIETY];
     double us = 0;
+    size_t taken;
+    while ((taken = take(b)) != 0) {
+        make_replies(b, kind, replies);
+        double start = cpu_us();
+        write_batch(b, replies, taken);
+        us += cpu_us() - start;
+        free_replies(replies);
+    }
+    return us;
+}
+
+static double bytes_per_token(struct bench *b)
+{
+    struct err err = {0};
+    struct query q = query_start(b->store, "SELECT sum(length(data)) * 1000 /"
+                                           " sum(positions) FROM track");
+    int64_t bytes;
+    must(query_value(&q, 0, &bytes, &err), &err);
+    return (double)bytes / 1000;
+}
+
+static void bench_answers(struct bench *b, const struct kind_of_reply *kind, size_t n)
+{
+    struct plan_counts counts = {0};
+    struct err err = {0};
     char label[64];
     open_store(b);
     plan(b, n, &counts);
     uint64_t before = stored_bytes(b);
-    size_t done = 0, taken;
-    while ((taken = take(b)) != 0) {
-        for (size_t i = 0; i < VARIETY; i++) {
-            struct tokens_spec own = {0};
-            if (spec != NULL) {
-                own = *spec;
-                own.seed = roll(b);
-            }
-            make_reply(b, spec == NULL ? NULL : &own, &replies[i]);
-        }
-        double start = cpu_us();
-        write_batch(b, replies, taken);
-        us += cpu_us() - start;
-        done += taken;
-        for (size_t i = 0; i < VARIETY; i++) {
-            arena_clear(&replies[i].arena);
-            free(replies[i].body);
-        }
-    }
-    snprintf(label, sizeof label, "%s-settle", name);
-    report(label, us / (double)done, "us/answer");
-    snprintf(label, sizeof label, "%s-read", name);
+    double us = settle_all(b, kind);
+    snprintf(label, sizeof label, "%s-settle", kind->name);
+    report(label, us / (double)n, "us/answer");
+    snprintf(label, sizeof label, "%s-read", kind->name);
     report(label, read_all(b), "us/answer");
-    struct err err = {0};
-    store_close(b->store);
+    store_close(b->store); /* moves the WAL into the file */
     must(store_open(b->path, STORE_WRITE, &b->store, &err), &err);
-    snprintf(label, sizeof label, "%s-bytes", name);
-    report(label, (double)(stored_bytes(b) - before) / (double)done, "bytes/answer");
+    snprintf(label, sizeof label, "%s-bytes", kind->name);
+    report(label, (double)(stored_bytes(b) - before) / (double)n, "bytes/answer");
+    snprintf(label, sizeof label, "%s-track", kind->name);
+    if (kind->tokens != NULL || kind->body.p != NULL)
+        report(label, bytes_per_token(b), "bytes/token");
     close_store(b);
+}
+
+static void bench_kinds(struct bench *b, size_t n, struct span body)
+{
+    const struct tokens_spec bf16 = {.positions = 30,
+                                     .alternatives = 20,
+                                     .numbers = TOKENS_BF16,
+                                     .shape = SHAPE_BYTES | SHAPE_TOP};
+    struct tokens_spec f32 = bf16, digits = bf16;
+    f32.numbers = TOKENS_F32;
+    digits.numbers = TOKENS_BF16_SHORT;
+    const struct kind_of_reply kinds[] = {
+        {"plain", NULL, {NULL, 0}},
+        {"bfloat16-top20", &bf16, {NULL, 0}},
+        {"short-digits-top20", &digits, {NULL, 0}},
+        {"float32-top20", &f32, {NULL, 0}},
+        {"reply", NULL, body},
+    };
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+        if (i + 1 < sizeof kinds / sizeof kinds[0] || body.p != NULL)
+            bench_answers(b, &kinds[i], i == 0 ? n / 5 : n / 20);
 }
 
 int main(int argc, char **argv)
 {
     if (argc < 2) {
-        fprintf(stderr, "usage: bench_store DIRECTORY [PROMPTS]\n");
+        fprintf(stderr, "usage: bench_store DIRECTORY [PROMPTS [BODY-FILE]]\n");
         return 2;
     }
     size_t n = argc > 2 ? (size_t)strtoul(argv[2], NULL, 10) : 100000;
+    struct err err = {0};
+    struct buf body;
+    buf_init(&body, 1 << 24);
+    if (argc > 3)
+        must(file_read(argv[3], 1 << 24, &body, &err), &err);
     struct bench *b = mem_new(sizeof *b);
     b->path = mem_format("%s/bench_store.db", argv[1]);
     b->seed = 1;
     buf_init(&b->body, 1 << 24);
     bench_plan(b, n);
-    bench_answers(b, "plain", NULL, n / 5);
-    const struct tokens_spec bf16 = {.positions = 30,
-                                     .alternatives = 20,
-                                     .numbers = TOKENS_BF16,
-                                     .shape = SHAPE_BYTES | SHAPE_TOP};
-    struct tokens_spec f32 = bf16;
-    f32.numbers = TOKENS_F32;
-    bench_answers(b, "bfloat16-top20", &bf16, n / 20);
-    bench_answers(b, "float32-top20", &f32, n / 20);
+    bench_kinds(b, n, body.n == 0 ? (struct span){NULL, 0} : buf_view(&body));
     buf_clear(&b->body);
+    buf_clear(&body);
     free(b->path);
     free(b);
     return 0;

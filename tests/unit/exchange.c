@@ -13,27 +13,27 @@
 
 enum { BODY_ROOM = 4 << 20 };
 
-static struct span mark(struct reply *r, size_t start)
+static struct span mark(struct exchange *r, size_t start)
 {
     return (struct span){r->body.p + start, r->body.n - start};
 }
 
-void reply_start(struct reply *r)
+void exchange_start(struct exchange *r)
 {
-    *r = (struct reply){0};
+    *r = (struct exchange){0};
     buf_init(&r->body, BODY_ROOM);
     buf_reserve(&r->body, BODY_ROOM - 1);
     buf_text(&r->body, "{\"id\":\"x\",\"choices\":[");
 }
 
-void reply_end(struct reply *r)
+void exchange_end(struct exchange *r)
 {
     arena_clear(&r->arena);
     buf_clear(&r->body);
 }
 
-void reply_choice(struct reply *r, int64_t request, const struct tokens_spec *content,
-                  const struct tokens_spec *refusal)
+void exchange_choice(struct exchange *r, int64_t request,
+                     const struct tokens_spec *content, const struct tokens_spec *refusal)
 {
     struct answer *answer = &r->answers[r->n];
     *answer =
@@ -66,12 +66,12 @@ void reply_choice(struct reply *r, int64_t request, const struct tokens_spec *co
     r->n++;
 }
 
-void reply_finish(struct reply *r)
+void exchange_finish(struct exchange *r)
 {
     buf_text(&r->body, "],\"usage\":{\"prompt_tokens\":1}}");
 }
 
-void reply_settle(struct asker *a, struct reply *r)
+void exchange_settle(struct asker *a, struct exchange *r)
 {
     struct err err = {0};
     struct attempt attempt =
@@ -119,7 +119,7 @@ void check_json(struct span a, struct span b)
     json_decref(y);
 }
 
-void reply_check(struct store *store, const struct reply *r)
+void exchange_check(struct store *store, const struct exchange *r)
 {
     struct err err = {0};
     for (size_t i = 0; i < r->n; i++) {

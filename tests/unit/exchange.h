@@ -8,7 +8,7 @@
 #include "tests/unit/asker.h"
 #include "tests/unit/tokens.h"
 
-struct reply {
+struct exchange {
     struct buf body;
     struct arena arena;
     struct answer answers[8];
@@ -16,17 +16,18 @@ struct reply {
     size_t n;
 };
 
-void reply_start(struct reply *r);
+void exchange_start(struct exchange *r);
 /* One choice for a request, with texts on both sides of the lists; specs may be NULL. */
-void reply_choice(struct reply *r, int64_t request, const struct tokens_spec *content,
-                  const struct tokens_spec *refusal);
-void reply_finish(struct reply *r);
-void reply_end(struct reply *r);
+void exchange_choice(struct exchange *r, int64_t request,
+                     const struct tokens_spec *content,
+                     const struct tokens_spec *refusal);
+void exchange_finish(struct exchange *r);
+void exchange_end(struct exchange *r);
 
 /* Sends and settles. */
-void reply_settle(struct asker *a, struct reply *r);
+void exchange_settle(struct asker *a, struct exchange *r);
 
 /* What the store gives for each of the requests is what the reply had. */
-void reply_check(struct store *store, const struct reply *r);
+void exchange_check(struct store *store, const struct exchange *r);
 void check_track(const struct track *a, const struct track *b);
 void check_json(struct span a, struct span b); /* equal in value */

@@ -20,19 +20,19 @@ static void test_plain(void **state)
 {
     char *path = asker_path(state);
     struct asker *a = asker_open(path);
-    struct reply r;
+    struct exchange r;
     asker_plan(a, 0, 1, false);
-    reply_start(&r);
-    reply_choice(&r, 1, NULL, NULL);
-    reply_finish(&r);
-    reply_settle(a, &r);
+    exchange_start(&r);
+    exchange_choice(&r, 1, NULL, NULL);
+    exchange_finish(&r);
+    exchange_settle(a, &r);
     assert_int_equal(r.answers[0].flags, 0);
-    reply_check(a->store, &r);
+    exchange_check(a->store, &r);
     assert_sql(a->store, "SELECT cuts IS NULL FROM attempt", "1");
     assert_sql(a->store, "SELECT count(*) FROM track", "0");
     assert_int_equal(asker_count(a).with_logprobs, 0);
     asker_close(a);
-    reply_end(&r);
+    exchange_end(&r);
     free(path);
 }
 
@@ -64,16 +64,16 @@ static void test_logprobs(void **state)
 {
     enum { CASES = sizeof specs / sizeof specs[0] };
     char *path = asker_path(state);
-    struct reply r[CASES];
+    struct exchange r[CASES];
     struct asker *a = asker_open(path);
     asker_plan(a, 0, CASES, false);
     for (int i = 0; i < CASES; i++) {
-        reply_start(&r[i]);
-        reply_choice(&r[i], i + 1, &specs[i], NULL);
-        reply_finish(&r[i]);
-        reply_settle(a, &r[i]);
+        exchange_start(&r[i]);
+        exchange_choice(&r[i], i + 1, &specs[i], NULL);
+        exchange_finish(&r[i]);
+        exchange_settle(a, &r[i]);
         assert_int_equal(r[i].answers[0].flags, 0);
-        reply_check(a->store, &r[i]);
+        exchange_check(a->store, &r[i]);
     }
     assert_sql(a->store, "SELECT sum(cuts IS NOT NULL) FROM attempt", "7");
     assert_sql(a->store, "SELECT sum(size) < 7 * 300 FROM attempt", "1");
@@ -84,11 +84,11 @@ static void test_logprobs(void **state)
     struct store *reader;
     assert_int_equal(store_open(path, STORE_READ, &reader, &err), 0);
     for (int i = CASES - 1; i >= 0; i--)
-        reply_check(reader, &r[i]);
+        exchange_check(reader, &r[i]);
     assert_sql(reader, "SELECT logprobs FROM answers LIMIT 1", "content");
     store_close(reader);
     for (int i = 0; i < CASES; i++)
-        reply_end(&r[i]);
+        exchange_end(&r[i]);
     free(path);
 }
 
@@ -104,17 +104,17 @@ static void test_choices(void **state)
     refusal.positions = 4;
     char *path = asker_path(state);
     struct asker *a = asker_open(path);
-    struct reply r;
+    struct exchange r;
     asker_plan(a, 0, 6, false);
-    reply_start(&r);
-    reply_choice(&r, 3, &content, &refusal);
-    reply_choice(&r, 1, &content, NULL); /* a request with a smaller number */
-    reply_choice(&r, 6, NULL, &refusal);
+    exchange_start(&r);
+    exchange_choice(&r, 3, &content, &refusal);
+    exchange_choice(&r, 1, &content, NULL); /* a request with a smaller number */
+    exchange_choice(&r, 6, NULL, &refusal);
     refusal.seed = 9;
-    reply_choice(&r, 5, &refusal, NULL);
-    reply_finish(&r);
-    reply_settle(a, &r);
-    reply_check(a->store, &r);
+    exchange_choice(&r, 5, &refusal, NULL);
+    exchange_finish(&r);
+    exchange_settle(a, &r);
+    exchange_check(a->store, &r);
     assert_int_equal(asker_count(a).answered, 4);
     assert_int_equal(asker_count(a).attempts, 1);
     assert_int_equal(asker_count(a).planned, 2);
@@ -124,7 +124,7 @@ static void test_choices(void **state)
                "1,0,3,2");
     assert_sql(a->store, "SELECT count(*) FROM serves", "3");
     asker_close(a);
-    reply_end(&r);
+    exchange_end(&r);
     free(path);
 }
 
@@ -138,21 +138,21 @@ static void test_not_understood(void **state)
                                             .numbers = TOKENS_BF16};
     char *path = asker_path(state);
     struct asker *a = asker_open(path);
-    struct reply r;
+    struct exchange r;
     asker_plan(a, 0, 2, false);
     for (int64_t i = 1; i <= 2; i++) {
-        reply_start(&r);
-        reply_choice(&r, i, &spec, NULL);
-        reply_finish(&r);
+        exchange_start(&r);
+        exchange_choice(&r, i, &spec, NULL);
+        exchange_finish(&r);
         if (i == 1)
             r.answers[0].understood = false;
         else /* a list that is not in the body: it was repaired */
             r.answers[0].tracks[0].array =
                 arena_span(&r.arena, r.answers[0].tracks[0].array);
-        reply_settle(a, &r);
+        exchange_settle(a, &r);
         assert_int_equal(r.answers[0].flags, FLAG_BODY_WHOLE);
-        reply_check(a->store, &r);
-        reply_end(&r);
+        exchange_check(a->store, &r);
+        exchange_end(&r);
     }
     assert_sql(a->store,
                "SELECT count(*) FROM attempt WHERE cuts IS NULL AND size > 2000", "2");
@@ -171,10 +171,10 @@ static void test_not_writable(void **state)
     struct asker *a = asker_open(path);
     asker_plan(a, 0, 3, false);
     for (int64_t i = 1; i <= 3; i++) {
-        struct reply r;
-        reply_start(&r);
-        reply_choice(&r, i, &spec, NULL);
-        reply_finish(&r);
+        struct exchange r;
+        exchange_start(&r);
+        exchange_choice(&r, i, &spec, NULL);
+        exchange_finish(&r);
         struct track *track = &r.answers[0].tracks[TRACK_CONTENT];
         if (i == 1) {
             track->entries[3].value = -INFINITY;
@@ -182,12 +182,12 @@ static void test_not_writable(void **state)
         } else if (i == 2) {
             track->entries[2].bytes = (struct span){NULL, 0};
         } else {
-            track->entries[0].id = 7;
+            track->shape |= SHAPE_ID;
         }
-        reply_settle(a, &r);
+        exchange_settle(a, &r);
         assert_int_equal(r.answers[0].flags, FLAG_BODY_WHOLE);
-        reply_check(a->store, &r);
-        reply_end(&r);
+        exchange_check(a->store, &r);
+        exchange_end(&r);
     }
     assert_sql(a->store, "SELECT count(*) FROM track", "3");
     asker_close(a);
@@ -201,18 +201,18 @@ static void test_extras(void **state)
         .seed = 1, .positions = 5, .alternatives = 3, .shape = 6, .numbers = TOKENS_F32};
     char *path = asker_path(state);
     struct asker *a = asker_open(path);
-    struct reply r;
+    struct exchange r;
     asker_plan(a, 0, 1, false);
-    reply_start(&r);
-    reply_choice(&r, 1, &spec, NULL);
-    reply_finish(&r);
+    exchange_start(&r);
+    exchange_choice(&r, 1, &spec, NULL);
+    exchange_finish(&r);
     r.answers[0].content = SPAN_LITERAL("\"mended \xef\xbf\xbd\"");
     r.answers[0].reasoning = (struct span){NULL, 0};
     r.answers[0].tool_calls = SPAN_LITERAL("[]");
-    reply_settle(a, &r);
-    reply_check(a->store, &r);
+    exchange_settle(a, &r);
+    exchange_check(a->store, &r);
     asker_close(a);
-    reply_end(&r);
+    exchange_end(&r);
     free(path);
 }
 
@@ -222,17 +222,17 @@ static void test_second_answer(void **state)
         .seed = 1, .positions = 5, .alternatives = 3, .shape = 6, .numbers = TOKENS_F32};
     char *path = asker_path(state);
     struct asker *a = asker_open(path);
-    struct reply first, second;
+    struct exchange first, second;
     asker_plan(a, 0, 1, false);
-    reply_start(&first);
-    reply_choice(&first, 1, &spec, NULL);
-    reply_finish(&first);
-    reply_settle(a, &first);
-    reply_check(a->store, &first);
-    reply_start(&second);
-    reply_choice(&second, 1, NULL, &spec);
-    reply_finish(&second);
-    reply_settle(a, &second);
+    exchange_start(&first);
+    exchange_choice(&first, 1, &spec, NULL);
+    exchange_finish(&first);
+    exchange_settle(a, &first);
+    exchange_check(a->store, &first);
+    exchange_start(&second);
+    exchange_choice(&second, 1, NULL, &spec);
+    exchange_finish(&second);
+    exchange_settle(a, &second);
 
     struct err err = {0};
     struct arena arena = {0};
@@ -248,8 +248,8 @@ static void test_second_answer(void **state)
     assert_int_equal(tracks[TRACK_REFUSAL].positions, 0);
     assert_int_equal(asker_count(a).answered, 1);
     arena_clear(&arena);
-    reply_end(&first);
-    reply_end(&second);
+    exchange_end(&first);
+    exchange_end(&second);
     asker_close(a);
     free(path);
 }

@@ -96,12 +96,12 @@ static void test_rollback(void **state)
     char *path = asker_path(state);
     struct asker *a = asker_open(path);
     struct err err = {0};
-    struct reply r;
+    struct exchange r;
     asker_plan(a, 0, 400, false);
     answer_many(a, 1, 256);
-    reply_start(&r);
-    reply_choice(&r, 256, &spec, NULL);
-    reply_finish(&r);
+    exchange_start(&r);
+    exchange_choice(&r, 256, &spec, NULL);
+    exchange_finish(&r);
     struct attempt attempt = asker_attempt(a, 256, asker_send(a, 256), OUTCOME_ANSWERED);
     attempt.body = buf_view(&r.body);
     asker_begin(a);
@@ -112,15 +112,15 @@ static void test_rollback(void **state)
     store_rollback(a->store);
     assert_sql(a->store, "SELECT (SELECT count(*) FROM dict) + count(*) FROM vocab", "0");
     r.answers[0].flags = 0;
-    reply_settle(a, &r);
-    reply_check(a->store, &r);
+    exchange_settle(a, &r);
+    exchange_check(a->store, &r);
     answer_many(a, 257, 300);
     asker_close(a);
     struct store *reader;
     assert_int_equal(store_open(path, STORE_READ, &reader, &err), 0);
-    reply_check(reader, &r);
+    exchange_check(reader, &r);
     store_close(reader);
-    reply_end(&r);
+    exchange_end(&r);
     free(path);
 }
 
@@ -181,13 +181,13 @@ static void test_growing_vocabulary(void **state)
                                          .alternatives = 20,
                                          .shape = SHAPE_BYTES | SHAPE_TOP,
                                          .numbers = TOKENS_BF16};
-        struct reply r;
-        reply_start(&r);
-        reply_choice(&r, i, &spec, NULL);
-        reply_finish(&r);
-        reply_settle(a, &r);
-        reply_check(reader, &r);
-        reply_end(&r);
+        struct exchange r;
+        exchange_start(&r);
+        exchange_choice(&r, i, &spec, NULL);
+        exchange_finish(&r);
+        exchange_settle(a, &r);
+        exchange_check(reader, &r);
+        exchange_end(&r);
     }
     store_close(reader);
     asker_close(a);
@@ -204,12 +204,12 @@ static void test_damage(void **state)
                                             .numbers = TOKENS_BF16};
     char *path = asker_path(state);
     struct asker *a = asker_open(path);
-    struct reply r;
+    struct exchange r;
     asker_plan(a, 0, 1, false);
-    reply_start(&r);
-    reply_choice(&r, 1, &spec, NULL);
-    reply_finish(&r);
-    reply_settle(a, &r);
+    exchange_start(&r);
+    exchange_choice(&r, 1, &spec, NULL);
+    exchange_finish(&r);
+    exchange_settle(a, &r);
     struct err err = {0};
     struct arena arena = {0};
     struct attempt *attempts;
@@ -233,7 +233,7 @@ static void test_damage(void **state)
     assert_int_equal(err.code, ERR_DAMAGED);
     assert_non_null(strstr(err.what, "attempt 1"));
     arena_clear(&arena);
-    reply_end(&r);
+    exchange_end(&r);
     asker_close(a);
     free(path);
 }
