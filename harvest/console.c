@@ -22,8 +22,8 @@ void console_init(struct console *console, bool quiet, bool verbose, bool json)
     };
 }
 
-static void say(struct console *console, const char *before, const char *format,
-                va_list args)
+__attribute__((format(printf, 3, 0))) static void
+say(struct console *console, const char *before, const char *format, va_list args)
 {
     char text[LINE_MAX_BYTES];
     vsnprintf(text, sizeof text, format, args);
