@@ -20,6 +20,7 @@
 void process_protect(void)
 {
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
     const struct rlimit none = {0, 0};
     setrlimit(RLIMIT_CORE, &none);
     if (!UNDER_LEAK_CHECKER)
