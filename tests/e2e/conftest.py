@@ -42,7 +42,7 @@ class Harvest:
 
     def json(self, *words, **more):
         """The last object that a command with --json prints."""
-        return json.loads(self(*words, "--json", **more).stdout.splitlines()[-1])
+        return json.loads(self(*words, "--json", **more).stdout.rstrip("\n").split("\n")[-1])
 
     def start(self, *words, prefix=()):
         """In the background; its output goes to files, so that it never waits for us."""

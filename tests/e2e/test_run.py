@@ -20,9 +20,7 @@ def user(text):
 def test_text_from_prompts_to_dataset(harvest, ask):
     teacher = ask(prompts="Why is the sky blue?\n\nWas ist „Größe“? 雨 \"x\" \\ \t.\n")
     assert (teacher.done.stdout, teacher.done.stderr) == ("", "")
-    assert [body["messages"] for body in teacher.bodies()] == [
-        user("Why is the sky blue?"), user("Was ist „Größe“? 雨 \"x\" \\ \t.")] or \
-        teacher.asked() == 2
+    assert teacher.asked() == 2
     harvest("export", "--format", "jsonl", "-o", "dataset")
     rows = harvest.rows()
     assert {row["messages"][0]["content"] for row in rows} == \
@@ -37,15 +35,15 @@ def test_text_from_prompts_to_dataset(harvest, ask):
 
 def test_answers_are_the_teachers(harvest, ask):
     """What is exported is byte for byte what the teacher said, control characters and all."""
-    teacher = ask("--model", "fake", prompts="".join(f"question {i}\n" for i in range(40)))
+    teacher = ask(prompts="".join(f"question {i}\n" for i in range(40)),
+                  teacher=("--size", 3000))
     harvest("export", "-o", "dataset")
     rows = {row["messages"][0]["content"]: row["messages"][-1]["content"]
             for row in harvest.rows()}
     assert len(rows) == 40 and teacher.asked() == 40
-    for text, answer in list(rows.items())[:10]:
-        shown = [json.loads(line) for line in
-                 harvest("show", "--json", key_of(harvest, text)).stdout.splitlines()]
-        assert json.dumps(answer) in json.dumps(shown)
+    for text, answer in rows.items():
+        reply = json.loads(harvest("show", "--raw", key_of(harvest, text)).stdout)
+        assert reply["choices"][0]["message"]["content"] == answer
     everything = "".join(rows.values())
     for odd in ("\x1b", "\x01", "\u2028", "👌", "ü", "\\", '"', "\n", "\t"):
         assert odd in everything
@@ -83,8 +81,7 @@ def test_three_more_lines_ask_three(harvest, ask, tmp_path):
     teacher = ask()
     (tmp_path / "prompts.txt").write_text(THREE + "four\nfive\nsix\n", encoding="utf-8")
     harvest("run", "--url", teacher.url, "prompts.txt")
-    assert [body["messages"][0]["content"] for body in teacher.bodies()[3:]] and \
-        {body["messages"][0]["content"] for body in teacher.bodies()[3:]} == \
+    assert {body["messages"][0]["content"] for body in teacher.bodies()[3:]} == \
         {"four", "five", "six"}
     assert teacher.asked() == 6
 
@@ -121,7 +118,7 @@ def test_equal_answers_are_exported_once(harvest, ask):
     ask("--samples", 3, "--temperature", 1)
     counts = harvest.json("export", "-o", "dataset")
     assert len(harvest.rows()) == 3
-    assert "duplicate" in json.dumps(counts)
+    assert counts["answers"] == 9 and sum(counts["left_out"].values()) == 6
     harvest("export", "--keep", "-o", "all")
     assert len(harvest.rows("all")) == 9
 
@@ -193,9 +190,8 @@ def test_rate_is_a_ceiling(ask):
     teacher = ask("--rpm", 1200, prompts="".join(f"{i}\n" for i in range(30)))
     times = [line["at"] for line in teacher.book()]
     assert len(times) == 30
-    # 1200 a minute is one in 50 ms; what the network adds to one arrival is taken off it.
-    assert times[-1] - times[0] >= 29 * 0.050 - 0.010
-    assert times[-1] - times[0] <= 29 * 0.050 * 2
+    # 1200 a minute is one in 50 ms, give or take what timers and the network do to one.
+    assert 29 * 0.050 - 0.030 <= times[-1] - times[0] <= 29 * 0.050 * 2
 
 
 def test_served_model_is_stored_and_warned_of(harvest, ask):
