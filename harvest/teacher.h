@@ -2,8 +2,8 @@
 /* teacher: a wire format, as a pair of pure functions.
  *
  * A codec turns a request into the bytes a teacher wants, and a teacher's bytes into an
- * answer or into a reason why there is none. It touches no socket, clock or disk. One file
- * in harvest/teacher/ each, and one line in Makefile.am. */
+ * answer or into a reason why there is none. It touches no socket, clock or disk. One
+ * file in harvest/teacher/ each, and one line in Makefile.am. */
 #pragma once
 
 #include <stdbool.h>
@@ -31,10 +31,10 @@ struct ask {
 
 /* What came back. */
 struct reply {
-    int status;         /* HTTP */
-    struct span headers;/* "name: value\n" lines, names in lower case */
+    int status;          /* HTTP */
+    struct span headers; /* "name: value\n" lines, names in lower case */
     struct span body;
-    bool cut;           /* the transfer did not end cleanly */
+    bool cut; /* the transfer did not end cleanly */
 };
 
 enum { CHOICES_MAX = 128 }; /* the largest n any API takes */
@@ -57,8 +57,8 @@ struct codec {
     const char *path;  /* below the teacher's url: "/v1/chat/completions" */
     /* Appends the request body. Members of params are copied unchanged. */
     int (*encode)(const struct ask *ask, struct buf *body, struct err *err);
-    /* Never fails: whatever came back has an outcome. asked_logprobs and asked_model allow
-     * it to flag what is missing. */
+    /* Never fails: whatever came back has an outcome. asked_logprobs and asked_model
+     * allow it to flag what is missing. */
     void (*decode)(const struct reply *reply, const struct ask *ask, struct arena *arena,
                    struct decoded *decoded);
 };

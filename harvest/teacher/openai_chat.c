@@ -85,19 +85,34 @@ static bool is_blank(struct span raw)
     return raw.p == NULL || span_is(raw, "\"\"");
 }
 
+/* Whether the last entry is the token that ended the choice: its text is no part of the
+ * answer. Text and token are spelt by one server, hence comparable as literals. */
+static bool lists_end(const struct answer *answer)
+{
+    const struct track *track = &answer->tracks[TRACK_CONTENT];
+    if (track->positions == 0 || is_blank(answer->content))
+        return track->positions > 0;
+    struct span token = track->entries[track->first[track->positions - 1]].token;
+    struct span text = {answer->content.p + 1, answer->content.n - 2};
+    return token.n == 0 || token.n > text.n ||
+           memcmp(text.p + text.n - token.n, token.p, token.n) != 0;
+}
+
 /* Whether distributions are missing: fewer entries than completion tokens, over all choices
- * because usage counts all of them. What may be missing: the token that ended a choice,
- * unless the limit ended it (vLLM lists it, llama.cpp does not), and the reasoning, where a
- * server counts it and gives no distributions for it. */
+ * because usage counts all of them. What may be missing: the token that ended a choice when
+ * no limit did (llama.cpp and vLLM list it, others count it only), and the reasoning where
+ * it is counted and a server gives no distributions for it. A stop word of several tokens
+ * that a server cuts off its list makes it short, too: what stands there is unknown. */
 static bool is_short(const struct decoded *out)
 {
     int64_t entries = 0, ends = 0, reasoned = 0, tokens = out->usage.completion;
     for (size_t i = 0; i < out->n_answers; i++) {
-        const struct track *tracks = out->answers[i].tracks;
+        const struct answer *answer = &out->answers[i];
+        const struct track *tracks = answer->tracks;
         reasoned += tracks[TRACK_REASONING].positions;
         entries += tracks[TRACK_CONTENT].positions + tracks[TRACK_REFUSAL].positions +
                    tracks[TRACK_REASONING].positions;
-        ends += out->answers[i].finish != FINISH_LENGTH;
+        ends += answer->finish != FINISH_LENGTH && !lists_end(answer);
     }
     if (reasoned == 0 && out->usage.reasoning > 0 &&
         entries <= tokens - out->usage.reasoning)
@@ -187,6 +202,9 @@ static struct span describe(const struct chat_reply *about, struct span body,
         rest = (struct span){rest.p + 1, rest.n - 1};
     if (rest.n == 0)
         return SPAN_LITERAL("the body is empty");
+    if (rest.n > 6 &&
+        (memcmp(rest.p, "data:", 5) == 0 || memcmp(rest.p, "event:", 6) == 0))
+        return SPAN_LITERAL("the reply is an event stream, which was not asked for");
     if (rest.p[0] != '{' && rest.p[0] != '[')
         return note_line(rest, arena);
     struct buf text;
