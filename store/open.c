@@ -281,7 +281,7 @@ static int connect(struct store *store, struct err *err)
 
 static int open_path(struct store *store, struct err *err)
 {
-    int version;
+    int version = 0;
     if (check_path(store->path, store->mode, err) != 0)
         return -1;
     if (store->mode != STORE_READ && lock_take(store->path, &store->lock, err) != 0)
