@@ -39,7 +39,9 @@ def main():
     params.port = options.port
     params.n_parallel = options.slots
     params.n_ctx = 2048 * options.slots
-    params.cpuparams.n_threads = min(os.cpu_count() or 1, 4)
+    # Half of the processors: its threads wait for each other by spinning, so that with all of
+    # them and anything else running it is seven times slower.
+    params.cpuparams.n_threads = max(1, min((os.cpu_count() or 1) // 2, 4))
     params.endpoint_metrics = True
     params.api_keys = options.api_key
     server = xllamacpp.Server(params)
