@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: MIT
 """What teachers and networks do to a run, and that it costs what it must and no more."""
+import datetime
+import email.utils
 import json
 import socket
 import time
 
 import pytest
+from fake import wait_for
 
 ONE = "one\n"
 CUTS = ("reset after=100", "reset", "close", "cut 120", "cut 0")
@@ -33,6 +36,21 @@ def test_retry_after_is_obeyed(harvest, ask):
     assert max(later) < 4.0
     assert teacher.counts()["billed"] == 6
     assert outcomes(harvest).count("later") == 1
+
+
+def test_retry_after_as_a_date(ask):
+    """By the teacher's clock, which need not be ours: from its Date to its Retry-After."""
+    now = datetime.datetime(2031, 5, 17, 23, 59, 58, tzinfo=datetime.timezone.utc)
+    date, when = (email.utils.format_datetime(now + datetime.timedelta(seconds=wait), usegmt=True)
+                  for wait in (0, 3))
+    teacher = ask(script=f'1 429 retry-after="{when}" header="Date: {date}"', prompts=ONE)
+    first, second = (line["at"] for line in teacher.book())
+    assert 3.0 <= second - first < 6.0
+
+
+def test_429_without_a_time(ask):
+    teacher = ask("-c", 4, script="2-5 429", prompts="".join(f"{i}\n" for i in range(10)))
+    assert teacher.counts()["billed"] == 10
 
 
 def test_teachers_own_limit_is_kept_to(ask):
@@ -94,12 +112,30 @@ def test_teacher_that_goes_away(harvest, fake_teacher, tmp_path):
     teacher = fake_teacher("--delay", 20)
     (tmp_path / "p.txt").write_text("".join(f"{i}\n" for i in range(200)))
     run = harvest.start("run", "--url", teacher.url, "-c", 4, "--max-wait", "2s", "p.txt")
-    while teacher.asked() < 20:
-        time.sleep(0.01)
+    wait_for("some answers", lambda: teacher.asked() >= 20)
     teacher.stop()
     assert run.wait(30) == 7
     counts = harvest.json("status")
     assert counts["answered"] >= 16 and counts["failed"] == 0
+
+
+def test_teacher_that_comes_back(harvest, fake_teacher, tmp_path):
+    first = fake_teacher("--delay", 20)
+    (tmp_path / "p.txt").write_text("".join(f"{i}\n" for i in range(60)))
+    run = harvest.start("run", "--url", first.url, "-c", 4, "p.txt")
+    wait_for("some answers", lambda: first.asked() >= 20)
+    first.stop()
+    time.sleep(0.3)
+    second = fake_teacher("--port", first.port)
+    assert run.wait(30) == 0
+    assert harvest.json("status")["answered"] == 60
+    twice = len(first.billed()) + len(second.billed()) - 60
+    assert 0 <= twice <= 4, "only what was on its way may be asked again"
+
+
+def test_connections_that_are_closed_each_time(ask):
+    teacher = ask("-c", 3, script="* 200 closing", prompts="".join(f"{i}\n" for i in range(30)))
+    assert teacher.counts()["billed"] == 30
 
 
 # ---- outcome unknown ----------------------------------------------------------------------------

@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: MIT
 """The main job: prompts in, answers kept, a dataset out; and the same command again."""
+import contextlib
 import hashlib
 import json
+import os
+import pty
+import subprocess
 
 import pytest
+from conftest import HARVEST, clean_environment
 
 THREE = "one\ntwo\nthree\n"
 
@@ -67,6 +72,16 @@ def test_jsonl_from_prompts_to_dataset(harvest, fake_teacher, tmp_path):
     assert json.loads(rows["a"]["metadata"]) == {"topic": "x", "n": [1, 2.5, None]}
     assert rows["b"]["messages"][0] == {"role": "system", "content": "Be brief."}
     assert rows["b"]["messages"][1]["content"] == "two"
+
+
+def test_ends_of_lines_and_byte_order_mark(harvest, fake_teacher, tmp_path):
+    """What editors of other systems write is the same prompts."""
+    teacher = fake_teacher()
+    (tmp_path / "unix.txt").write_bytes("eins\nzwei ü\n".encode())
+    (tmp_path / "other.txt").write_bytes("\ufeffeins\r\nzwei ü".encode())
+    for name in ("unix.txt", "other.txt"):
+        harvest("run", "--url", teacher.url, name)
+    assert teacher.asked() == 2
 
 
 def test_again_asks_nothing(harvest, ask):
@@ -238,6 +253,44 @@ def test_llamacpp_ids(harvest, ask):
     row, = harvest.rows()
     content = json.loads(harvest("show", "--raw", row["key"]).stdout)["choices"][0]["logprobs"]
     assert row["token_ids"] == [entry["id"] for entry in content["content"]]
+
+
+# ---- at a terminal and in cron --------------------------------------------------------------------
+
+
+def run_at_terminal(harvest, *words):
+    """What is drawn on a terminal that is standard error."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen([HARVEST, "run", *map(str, words)], cwd=harvest.folder,
+                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=theirs,
+                               env=clean_environment(harvest.folder) | {"TERM": "xterm"})
+    os.close(theirs)
+    drawn = b""
+    with contextlib.suppress(OSError):  # how Linux tells the end of a terminal
+        while data := os.read(ours, 65536):
+            drawn += data
+    os.close(ours)
+    with process:
+        assert process.stdout.read() == b""
+    assert process.returncode == 0
+    return drawn.decode()
+
+
+def test_progress_and_summary_at_a_terminal(harvest, fake_teacher, tmp_path):
+    teacher = fake_teacher("--delay", 100)
+    (tmp_path / "p.txt").write_text("".join(f"{i}\n" for i in range(20)) + "0\n")
+    drawn = run_at_terminal(harvest, "--url", teacher.url, "-c", 2, "p.txt")
+    assert "\r" in drawn and "20" in drawn
+    last = drawn.rstrip().split("\n")[-4:]
+    assert any("21 prompts" in line and "1 identical" in line for line in last)
+    assert any("20 answered" in line for line in last)
+    assert "harvest export -o" in last[-1]
+
+
+def test_silent_in_cron(harvest, ask):
+    done = ask().done
+    assert (done.stdout, done.stderr) == ("", "")
+    assert harvest("export", "-o", "dataset").stderr == ""
 
 
 def dataset_bytes(folder):
