@@ -121,15 +121,19 @@ static uint32_t make_word(struct maker *m)
 static void spell(uint32_t word, char text[16], unsigned char bytes[16], size_t *n)
 {
     *n = 0;
-    text[0] = '\0';
     if (word % 3 != 0)
         bytes[(*n)++] = ' ';
     for (uint32_t rest = word + 1; rest != 0; rest /= 26)
         bytes[(*n)++] = (unsigned char)('a' + rest % 26);
     if (word % 50 == 7)
         bytes[(*n)++] = '\n';
-    for (size_t i = 0; i < *n; i++)
-        strncat(text, bytes[i] == '\n' ? "\\n" : (const char[2]){(char)bytes[i], 0}, 3);
+    size_t length = 0;
+    for (size_t i = 0; i < *n; i++) {
+        if (bytes[i] == '\n')
+            text[length++] = '\\';
+        text[length++] = bytes[i] == '\n' ? 'n' : (char)bytes[i];
+    }
+    text[length] = '\0';
 }
 
 static struct span since(const struct buf *json, size_t start)
