@@ -54,8 +54,12 @@ static void advise(int rc, const char *path, struct err *err)
         err_fix(err, "another program holds a lock on '%s': close it and try again",
                 path);
         break;
-    case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
+        err_fix(err,
+                "choose another path with --store; if '%s' was a store, restore a backup",
+                path);
+        break;
+    case SQLITE_CORRUPT:
         err_fix(err,
                 "keep '%s' as it is; restore a backup, or save what can be read with: "
                 "sqlite3 '%s' .recover",
@@ -74,7 +78,7 @@ int store_fail(struct store *store, int rc, struct err *err)
         err_why(err, "%s (SQLite code %d)", strerror(error), rc);
     else if (store->db != NULL && rc == sqlite3_extended_errcode(store->db))
         err_why(err, "%s (SQLite code %d)", sqlite3_errmsg(store->db), rc);
-    if (code_of(rc) != ERR_LOCKED)
+    if (code_of(rc) != ERR_LOCKED && (rc & 0xff) != SQLITE_NOTADB)
         err_safe(err, "what was committed before this stays in the store");
     advise(rc, store->path, err);
     return -1;

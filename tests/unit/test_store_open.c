@@ -95,10 +95,12 @@ static void test_foreign(void **state)
     free(text);
     unlink(path);
 
-    sqlite3 *db; /* somebody else's database */
+    sqlite3 *db; /* somebody else's database, which counts its versions too */
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    sqlite3_exec(db, "CREATE TABLE song(name); INSERT INTO song VALUES('la')", NULL, NULL,
-                 NULL);
+    sqlite3_exec(db,
+                 "CREATE TABLE song(name); INSERT INTO song VALUES('la');"
+                 "PRAGMA user_version = 1",
+                 NULL, NULL, NULL);
     sqlite3_close(db);
     char *before = scratch_read(path);
     for (size_t i = 0; i < 3; i++)
