@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import sqlite3
 
 import pytest
 
@@ -168,7 +169,6 @@ def test_no_store(harvest, tmp_path, words):
 
 @pytest.mark.parametrize("content", [b"#!/bin/sh\necho mine\n" * 100, b"x", "sqlite"])
 def test_foreign_file_as_store(harvest, spared, tmp_path, content):
-    import sqlite3
     path = tmp_path / "mine.db"
     if content == "sqlite":
         base = sqlite3.connect(path)
@@ -199,7 +199,6 @@ def test_damaged_store(harvest, ask, tmp_path):
 
 def test_newer_store(harvest, ask, tmp_path):
     teacher = ask()
-    import sqlite3
     base = sqlite3.connect(tmp_path / "harvest.db")
     base.execute("PRAGMA user_version = 1000")
     base.commit()
