@@ -130,14 +130,17 @@ static int pack_track(struct settling *s, size_t i, int name, struct err *err)
     struct answer *answer = &s->answers[i];
     const struct track *track = &answer->tracks[name];
     const struct track_place place = {s->attempt->teacher, s->requests[i], name};
-    bool whole = false;
-    if (track->positions != 0 && track_put(s->store, &place, track, &whole, err) != 0)
+    if (track->positions == 0) { /* no list, an empty one, or one that was not read */
+        if (track->array.p != NULL && !answer->understood)
+            answer->flags |= FLAG_BODY_WHOLE;
+        return 0;
+    }
+    bool whole;
+    if (track_put(s->store, &place, track, &whole, err) != 0)
         return -1;
     struct cut cut = {.request = s->requests[i], .track = name};
-    bool is_cut = whole && answer->understood &&
-                  inside_of(track->array, s->layout.body, &cut) &&
-                  layout_cut(&s->layout, &s->store->arena, &cut);
-    if (!is_cut && (track->positions != 0 || track->array.p != NULL))
+    if (!whole || !answer->understood || !inside_of(track->array, s->layout.body, &cut) ||
+        !layout_cut(&s->layout, &s->store->arena, &cut))
         answer->flags |= FLAG_BODY_WHOLE;
     return 0;
 }

@@ -76,7 +76,8 @@ int store_fail(struct store *store, int rc, struct err *err)
     int error = store->db == NULL ? 0 : sqlite3_system_errno(store->db);
     if (error != 0 && code_of(rc) == ERR_STORAGE)
         err_why(err, "%s (SQLite code %d)", strerror(error), rc);
-    else if (store->db != NULL && rc == sqlite3_extended_errcode(store->db))
+    else if (store->db != NULL && rc == sqlite3_extended_errcode(store->db) &&
+             strcmp(sqlite3_errmsg(store->db), sqlite3_errstr(rc)) != 0)
         err_why(err, "%s (SQLite code %d)", sqlite3_errmsg(store->db), rc);
     if (code_of(rc) != ERR_LOCKED && (rc & 0xff) != SQLITE_NOTADB)
         err_safe(err, "what was committed before this stays in the store");

@@ -161,6 +161,28 @@ static void test_not_understood(void **state)
     free(path);
 }
 
+/* An empty list is all that it says; of one that could not be read nothing is known. */
+static void test_empty_list(void **state)
+{
+    char *path = asker_path(state);
+    struct asker *a = asker_open(path);
+    asker_plan(a, 0, 2, false);
+    for (int64_t i = 1; i <= 2; i++) {
+        struct exchange r;
+        exchange_start(&r);
+        exchange_choice(&r, i, NULL, NULL);
+        exchange_finish(&r);
+        r.answers[0].tracks[TRACK_CONTENT].array = r.answers[0].tool_calls;
+        r.answers[0].understood = i == 1;
+        exchange_settle(a, &r);
+        assert_int_equal(r.answers[0].flags, i == 1 ? 0 : FLAG_BODY_WHOLE);
+        exchange_check(a->store, &r);
+        exchange_end(&r);
+    }
+    asker_close(a);
+    free(path);
+}
+
 /* JSON cannot say infinity, so the list stays where somebody said it; an entry without its
  * bytes cannot be written with them. */
 static void test_not_writable(void **state)
@@ -301,9 +323,9 @@ static void test_bodies(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_plain),          TEST(test_logprobs),     TEST(test_choices),
-        TEST(test_not_understood), TEST(test_not_writable), TEST(test_extras),
-        TEST(test_second_answer),  TEST(test_bodies),
+        TEST(test_plain),          TEST(test_logprobs),      TEST(test_choices),
+        TEST(test_not_understood), TEST(test_not_writable),  TEST(test_empty_list),
+        TEST(test_extras),         TEST(test_second_answer), TEST(test_bodies),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests_name("store_answers", tests, NULL, NULL);

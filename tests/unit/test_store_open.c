@@ -227,6 +227,67 @@ static void test_read_while_writing(void **state)
     free(path);
 }
 
+/* Opens, counts and walks until the store says that it is done. */
+static void read_along(const char *path)
+{
+    struct err err = {0};
+    struct store_counts counts = {0};
+    do {
+        struct store *store;
+        struct cursor *cursor;
+        const struct row *row;
+        uint64_t rows = 0;
+        if (store_open(path, STORE_READ, &store, &err) != 0 ||
+            store_count(store, &counts, &err) != 0 ||
+            cursor_open(store, NULL, &cursor, &err) != 0)
+            break;
+        while (cursor_next(cursor, &row, &err) == 0 && row != NULL)
+            rows++;
+        cursor_close(cursor);
+        store_close(store);
+        if (rows < counts.answered || counts.attempts != counts.answered)
+            err_set(&err, ERR_INTERNAL, "%d rows", (int)rows);
+    } while (err.code == ERR_NONE && counts.planned > 0);
+    if (err.code != ERR_NONE)
+        err_print(&err, stderr, false);
+    _exit(err.code == ERR_NONE ? 0 : 1);
+}
+
+/* SQLite before 3.51.3 can lose transactions when one connection checkpoints while another
+ * commits: with one writer, who alone checkpoints, and very often here, none is lost. */
+static void test_readers_and_checkpoints(void **state)
+{
+    enum { READERS = 2, ANSWERS = 300 };
+    char *path = asker_path(state);
+    make_store(path);
+    pid_t pids[READERS];
+    for (int i = 0; i < READERS; i++) {
+        pids[i] = fork();
+        assert_true(pids[i] >= 0);
+        if (pids[i] == 0)
+            read_along(path);
+    }
+    struct asker *a = asker_open(path);
+    struct err err = {0};
+    store_execute(a->store, "PRAGMA wal_autocheckpoint = 5", &err);
+    for (int64_t i = 2; i <= ANSWERS; i++)
+        asker_answer(a, i, "hello", FINISH_STOP);
+    store_execute(a->store, "DELETE FROM request WHERE id > 300", &err); /* all is done */
+    asker_close(a);
+    for (int i = 0; i < READERS; i++) {
+        int status;
+        assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
+        assert_true(WIFEXITED(status));
+        assert_int_equal(WEXITSTATUS(status), 0);
+    }
+    a = asker_open(path);
+    assert_int_equal(asker_count(a).answered, ANSWERS);
+    assert_int_equal(asker_count(a).attempts, ANSWERS);
+    assert_sql(a->store, "PRAGMA integrity_check", "ok");
+    asker_close(a);
+    free(path);
+}
+
 /* ---- how it is kept ---- */
 
 static void test_pragmas(void **state)
@@ -486,6 +547,7 @@ int main(void)
         TEST(test_truncated),
         TEST(test_lock),
         TEST(test_read_while_writing),
+        TEST(test_readers_and_checkpoints),
         TEST(test_pragmas),
         TEST(test_words),
         TEST(test_migration),
