@@ -4,9 +4,10 @@
  * Replies with log-probabilities are large and looked at once; a tree of them costs thirty
  * times as much as reading them. Accepts what jansson accepts with JSON_DECODE_ANY and
  * JSON_ALLOW_NUL (RFC 8259 in well-formed UTF-8, at most SCAN_DEPTH values inside each
- * other), but leaves to the caller what only matters to one who converts: numbers may be
- * larger than any machine type, \u escapes may be half a surrogate pair (lone_surrogate says
- * that one was seen), keys may hold \u0000 and may be repeated.
+ * other), but no NUL bytes, which jansson overlooks behind a number. Left to the caller is
+ * what only matters to one who converts: numbers may be larger than any machine type, \u
+ * escapes may be half a surrogate pair (lone_surrogate says that one was seen), keys may
+ * hold \u0000 and may be repeated.
  *
  * The caller asks for what it expects, in the order of the text:
  *

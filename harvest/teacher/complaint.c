@@ -82,6 +82,7 @@ struct reading {
     struct complaint *complaint;
     struct span raw; /* what the upstream said to a proxy */
     bool inside;     /* of `error`, whose members count more than those beside it */
+    bool listed;     /* the message is JSON itself, not a string that may hold some */
 };
 
 /* Reads a value as text: a string without its quotes, anything else as it is spelt. Absent
@@ -163,6 +164,29 @@ static void read_one(struct reading *r, const char *name, struct span *field)
     }
 }
 
+/* Takes over the errors of single choices. */
+static void read_choices(struct reading *r)
+{
+    struct span key;
+    if (scan_next(&r->scan) != SCAN_ARRAY) {
+        scan_value(&r->scan, NULL);
+        return;
+    }
+    scan_array(&r->scan);
+    while (scan_item(&r->scan)) {
+        if (scan_next(&r->scan) != SCAN_OBJECT) {
+            scan_value(&r->scan, NULL);
+            continue;
+        }
+        scan_object(&r->scan);
+        while (scan_key(&r->scan, &key))
+            if (span_is(key, "\"error\"") && !r->complaint->found)
+                read_error(r);
+            else
+                scan_value(&r->scan, NULL);
+    }
+}
+
 #define IS(name) span_equal(key, SPAN_LITERAL("\"" name "\""))
 
 static void read_field(struct reading *r, struct span key)
@@ -171,6 +195,8 @@ static void read_field(struct reading *r, struct span key)
     struct span text;
     if (!r->inside && (IS("error") || IS("errors"))) {
         read_error(r);
+    } else if (!r->inside && IS("choices")) {
+        read_choices(r);
     } else if (IS("details")) {
         read_one(r, "error_code", &c->detail);
     } else if (IS("innererror")) {
@@ -181,6 +207,7 @@ static void read_field(struct reading *r, struct span key)
         return;
     } else if (IS("message") || IS("msg") || IS("detail")) {
         put(r, &c->message, text);
+        r->listed = IS("detail") && text.p[0] == '[';
     } else if (IS("code") || IS("status_code") || IS("http_status_code")) {
         if (!put_status(r, text))
             put(r, &c->code, text);
@@ -244,7 +271,8 @@ static void read_body(struct span body, struct arena *arena, int nesting,
         /* a page, words, or a shape nobody knows */
         complaint->message =
             (struct span){body.p, body.n < MESSAGE_MAX ? body.n : MESSAGE_MAX};
-    unfold(&r, complaint->message, nesting);
+    if (!r.listed)
+        unfold(&r, complaint->message, nesting);
     if (r.raw.p != NULL) { /* "Provider returned error" says less than the provider did */
         complaint->message = r.raw;
         unfold(&r, r.raw, nesting);

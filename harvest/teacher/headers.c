@@ -109,7 +109,7 @@ int64_t date_read(struct span text)
     static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
     char copy[40], month[4];
     struct tm tm = {0};
-    if (text.n >= sizeof copy)
+    if (text.n == 0 || text.n >= sizeof copy)
         return -1;
     memcpy(copy, text.p, text.n);
     copy[text.n] = '\0';

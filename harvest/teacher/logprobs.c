@@ -133,14 +133,19 @@ static void read_logprob(struct reading *r, struct logprob *entry)
     }
 }
 
+static bool is_digit(char c)
+{
+    return (unsigned char)(c - '0') <= 9;
+}
+
 /* Reads the digits at p; NULL: none, or too many. */
 static inline const char *whole_number(const char *p, const char *end, int64_t *number)
 {
     const char *start = p;
     int64_t value = 0;
-    for (; p < end && p - start <= ID_DIGITS && (unsigned char)(*p - '0') <= 9; p++)
+    for (; p < end && p - start < ID_DIGITS && is_digit(*p); p++)
         value = value * 10 + (*p - '0');
-    if (p == start || p - start > ID_DIGITS || (*start == '0' && p - start > 1))
+    if (p == start || (p < end && is_digit(*p)) || (*start == '0' && p - start > 1))
         return NULL;
     *number = value;
     return p;
