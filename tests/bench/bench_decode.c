@@ -4,9 +4,9 @@
  *
  *   bench_decode BODY-FILE [ROUNDS]
  *
- * Prints `name value unit`, medians in microseconds of processor time for one reply. Both
- * have to come to the same number of entries and, added up in the same order, the same
- * sum. */
+ * Prints `name value unit`, medians of processor time: for one reply, for one token of it
+ * with its alternatives, and as a rate. Both have to come to the same number of entries and,
+ * added up in the same order, the same sum. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -21,7 +21,7 @@
 enum { BATCH = 20 };
 
 struct sum {
-    size_t entries;
+    size_t positions, entries;
     double values;
 };
 
@@ -38,6 +38,7 @@ static struct sum decode_codec(struct span body)
     codec->decode(&reply, &ask, &arena, &decoded);
     if (decoded.outcome == OUTCOME_ANSWERED) {
         const struct track *track = &decoded.answers[0].tracks[TRACK_CONTENT];
+        sum.positions = track->positions;
         for (uint32_t i = 0; i < track->positions; i++)
             for (uint32_t k = track->first[i]; k < track->first[i + 1];
                  k++, sum.entries++)
@@ -113,15 +114,19 @@ int main(int argc, char **argv)
         ours[i] = time_one(decode_codec, span, &a);
         trees[i] = time_one(decode_jansson, span, &b);
     }
-    if (a.entries == 0 || a.entries != b.entries || a.values != b.values) {
+    if (a.positions == 0 || a.entries != b.entries || a.values != b.values) {
         fprintf(stderr, "bench_decode: %zu entries, sum %.17g; jansson %zu, %.17g\n",
                 a.entries, a.values, b.entries, b.values);
         return 1;
     }
     qsort(ours, rounds, sizeof *ours, by_value);
     qsort(trees, rounds, sizeof *trees, by_value);
-    printf("decode.codec %.1f us\n", ours[rounds / 2]);
+    double median = ours[rounds / 2];
+    printf("decode.codec %.1f us\n", median);
+    printf("decode.codec.token %.0f ns\n", median * 1e3 / (double)a.positions);
+    printf("decode.codec.rate %.0f MB/s\n", (double)span.n / median);
     printf("decode.jansson %.1f us\n", trees[rounds / 2]);
+    printf("decode.jansson.rate %.1f MB/s\n", (double)span.n / trees[rounds / 2]);
     free(ours);
     free(trees);
     free(body.p);

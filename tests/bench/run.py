@@ -173,8 +173,9 @@ def run_decode(bench, body):
     done = subprocess.run(bench.pinned(1, [bench.build / "tests/bench/bench_decode", body]),
                           capture_output=True, text=True, check=True)
     for line in done.stdout.splitlines():
-        name, value, _ = line.split()
-        bench.note(name, float(value))
+        name, value, unit = line.split()
+        if unit == "us":
+            bench.note(name, float(value))
 
 
 def make_python(bench):
