@@ -69,13 +69,12 @@ static void finish(struct load *load)
     }
 }
 
-static void run(struct load *load)
+static void run(struct load *load, long count)
 {
-    int running = 1;
-    while (running > 0) {
+    int running;
+    while (load->good + load->bad < count) {
         curl_multi_perform(load->multi, &running);
         finish(load);
-        curl_multi_perform(load->multi, &running);
         if (running > 0)
             curl_multi_poll(load->multi, NULL, 0, 1000, NULL);
     }
@@ -101,7 +100,7 @@ int main(int argc, char **argv)
         easies[i] = easy_new(argv[1], &body, headers);
         start(&load, easies[i]);
     }
-    run(&load);
+    run(&load, count);
     for (size_t i = 0; i < n; i++)
         curl_easy_cleanup(easies[i]);
     free(easies);
@@ -110,6 +109,6 @@ int main(int argc, char **argv)
     curl_global_cleanup();
     free(body.p);
     if (load.good != count)
-        fprintf(stderr, "bench_curl: %ld of %ld were not answered\n", load.bad, count);
+        fprintf(stderr, "bench_curl: %ld of %ld failed\n", load.bad, count);
     return load.good == count ? 0 : 1;
 }
