@@ -34,7 +34,7 @@ class Bench:
         self.dir = self.build / "bench.d"
         shutil.rmtree(self.dir / "work", ignore_errors=True)
         (self.dir / "work").mkdir(parents=True)
-        self.samples = {}
+        self.samples, self.units = {}, {}
         self.pin = len(os.sched_getaffinity(0)) > 1 and shutil.which("taskset") is not None
         self.python = self.dir / "python" / "bin" / "python"
         self.debian = "/usr/bin/python3"
@@ -169,13 +169,14 @@ def run_peer(bench, name, teacher, count, top_logprobs):
                               bench.prompts(count), FLIGHT, "peer.out", top_logprobs])
 
 
-def run_decode(bench, body):
-    done = subprocess.run(bench.pinned(1, [bench.build / "tests/bench/bench_decode", body]),
+def run_part(bench, prefix, program, *words):
+    """A part of harvest by itself; the program prints `name value unit`."""
+    done = subprocess.run(bench.pinned(1, [bench.build / "tests/bench" / program, *words]),
                           capture_output=True, text=True, check=True)
     for line in done.stdout.splitlines():
         name, value, unit = line.split()
-        if unit == "us":
-            bench.note(name, float(value))
+        bench.note(prefix + name, float(value))
+        bench.units[prefix + name] = unit
 
 
 def make_python(bench):
@@ -216,7 +217,8 @@ def measure(bench):
             run_peer(bench, "logprobs.aiohttp", logprobs, few, 20)
             run_peer(bench, "logprobs.aiohttp_debian", logprobs, few, 20)
             run_peer(bench, "logprobs.openai", logprobs, few // 2, 20)
-            run_decode(bench, logprob_body)
+            run_part(bench, "", "bench_decode", logprob_body)
+            run_part(bench, "store.", "bench_store", work, many, logprob_body)
     finally:
         plain.stop()
         logprobs.stop()
@@ -243,7 +245,7 @@ RATIOS = (
 def report(bench):
     units = {"cpu": "us/answer", "rate": "answers/s", "bytes": "bytes/answer"}
     for name, values in sorted(bench.samples.items()):
-        unit = units.get(name.rsplit(".", 1)[1], "us/reply")
+        unit = bench.units.get(name) or units[name.rsplit(".", 1)[1]]
         print(f"{name} {statistics.median(values):.1f} {unit} "
               f"[{min(values):.1f} {max(values):.1f}]")
     for words, over, under, sign, bound, goal in RATIOS:
