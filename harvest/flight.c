@@ -116,7 +116,7 @@ static struct span one_line(const char *text)
 
 void flight_decode(const struct route *route, struct flight *flight)
 {
-    if (flight->outcome != OUTCOME_NONE)
+    if (flight->recalled || flight->outcome != OUTCOME_NONE)
         return;
     struct decoded *decoded = &flight->decoded;
     decoded->usage = (struct usage){-1, -1, -1, -1};
