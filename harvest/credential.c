@@ -10,7 +10,9 @@
 
 #include "base/mem.h"
 
-enum { KEY_MAX = 8192 };
+enum { KEY_MAX = 8192, SCRUB_LEAST = 8 };
+
+static const char PREFIX[] = "Authorization: Bearer ";
 
 struct credential {
     char header[KEY_MAX + 64];
@@ -96,9 +98,8 @@ static int make_header(struct credential *credential, const char *key, size_t n,
         if (key[i] <= ' ' || key[i] >= 127)
             return err_set(err, ERR_CREDENTIAL,
                            "the key in '%s' has a byte that no key has, at %zu", from, i);
-    static const char prefix[] = "Authorization: Bearer ";
-    memcpy(credential->header, prefix, sizeof prefix - 1);
-    memcpy(credential->header + sizeof prefix - 1, key, n);
+    memcpy(credential->header, PREFIX, sizeof PREFIX - 1);
+    memcpy(credential->header + sizeof PREFIX - 1, key, n);
     return 0;
 }
 
@@ -127,6 +128,21 @@ int credential_load(const char *key_file, const char *key_env,
 const char *credential_header(const struct credential *credential)
 {
     return credential->header;
+}
+
+/* Keys too short to be secrets are left alone: they could be any word of an answer. */
+void credential_scrub(const struct credential *credential, char *p, size_t n)
+{
+    if (credential == NULL)
+        return;
+    const char *key = credential->header + sizeof PREFIX - 1;
+    size_t length = strlen(key);
+    char *found;
+    while (length >= SCRUB_LEAST && (found = memmem(p, n, key, length)) != NULL) {
+        memset(found, '*', length);
+        n -= (size_t)(found - p) + length;
+        p = found + length;
+    }
 }
 
 void credential_free(struct credential *credential)

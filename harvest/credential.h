@@ -7,6 +7,8 @@
  * it makes its list of headers. */
 #pragma once
 
+#include <stddef.h>
+
 #include "base/err.h"
 
 struct credential;
@@ -19,5 +21,9 @@ int credential_load(const char *key_file, const char *key_env,
 
 /* "Authorization: Bearer …" (RFC 6750); lives as long as the credential. */
 const char *credential_header(const struct credential *credential);
+
+/* Overwrites every occurrence of the key in foreign bytes with '*': a teacher may quote what
+ * it was sent. NULL credential: does nothing. */
+void credential_scrub(const struct credential *credential, char *p, size_t n);
 
 void credential_free(struct credential *credential); /* NULL is fine */

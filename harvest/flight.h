@@ -56,8 +56,8 @@ void flight_free(struct flight *flight); /* NULL is fine */
 void flight_land(struct flight *flight, struct transport_reply *reply, int64_t now_ms);
 
 /* Finds outcome, reason and answer. Pure, and so for any thread; does nothing the second
- * time, nor for a recalled flight. Failures are decoded on the loop at once, because they may pause the teacher;
- * whole 2xx replies, which may be large, on the writer's thread. */
+ * time, nor for a recalled flight. Failures are decoded on the loop at once, because they
+ * may pause the teacher; whole 2xx replies, which may be large, on the writer's thread. */
 void flight_decode(const struct route *route, struct flight *flight);
 bool flight_is_small(const struct flight *flight); /* to be decoded on the loop */
 

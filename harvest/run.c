@@ -76,6 +76,8 @@ static void on_reply(void *arg, struct transport_reply *reply)
 {
     struct flight *flight = arg;
     struct run *run = flight->owner;
+    credential_scrub(run->job->credential, reply->headers->p, reply->headers->n);
+    credential_scrub(run->job->credential, reply->body->p, reply->body->n);
     flight_land(flight, reply, clock_wall_ms());
     crawl_landed(run->crawl, flight->job);
     if (flight_is_small(flight))

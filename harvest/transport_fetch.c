@@ -52,6 +52,7 @@ static void read_results(CURLM *multi)
         CURLcode code = message->data.result;
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&fetch);
         curl_easy_getinfo(message->easy_handle, CURLINFO_RESPONSE_CODE, &status);
+        credential_scrub(fetch->credential, fetch->body.p, fetch->body.n);
         fetch->status = (int)status;
         fetch->end = code == CURLE_OK                   ? TRANSPORT_WHOLE
                      : fetch->body.overflowed           ? TRANSPORT_TOO_LARGE

@@ -109,3 +109,17 @@ def test_no_key_given(harvest, fake_teacher, tmp_path):
     error = json.loads(harvest("run", "--json", "--url", teacher.url, "p.txt",
                                status=4).stderr.splitlines()[-1])
     assert "credential" in json.dumps(error)
+
+
+def test_a_teacher_that_quotes_the_key(harvest, hosted, tmp_path):
+    """What a teacher says is kept and shown, but not the key in it."""
+    hosted(script=f'3 400 message="no, not with {CANARY}"\n5 500 message="{CANARY}?"')
+    done = [harvest("run", "--json", "--concurrency", 1, "p.txt", status=3),
+            harvest("status"), harvest("status", "--json")]
+    failed, = harvest.query("SELECT lower(hex(key)) FROM request WHERE id IN"
+                            " (SELECT request FROM failed)")[0]
+    done += [harvest("show", failed), harvest("show", "--raw", failed)]
+    assert "no, not with *****" in done[-1].stdout
+    for path in tmp_path.glob("harvest.db*"):
+        assert CANARY.encode() not in path.read_bytes(), path
+    assert_clean(tmp_path / "nowhere", *[part for one in done for part in (one.stdout, one.stderr)])

@@ -113,6 +113,21 @@ static void a_variable_is_unset_and_wiped(void **state)
     credential_free(credential);
 }
 
+static void a_quoted_key_is_overwritten(void **state)
+{
+    (void)state;
+    struct credential *credential;
+    struct err err = {0};
+    char text[] = "bad key sk-quoted-1 and sk-quoted-1! not sk-quoted-2";
+    write_file("key", "sk-quoted-1", 0600);
+    assert_int_equal(credential_load("key", NULL, &credential, &err), 0);
+    credential_scrub(credential, text, strlen(text));
+    assert_string_equal(text, "bad key *********** and ***********! not sk-quoted-2");
+    credential_scrub(credential, NULL, 0);
+    credential_scrub(NULL, text, strlen(text));
+    credential_free(credential);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -121,6 +136,7 @@ int main(void)
         cmocka_unit_test(bad_files_are_refused_without_their_text),
         cmocka_unit_test(a_missing_file_and_variable_are_named),
         cmocka_unit_test(a_variable_is_unset_and_wiped),
+        cmocka_unit_test(a_quoted_key_is_overwritten),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests_name("credential", tests, temporary_folder,
