@@ -133,7 +133,7 @@ const char *credential_header(const struct credential *credential)
 /* Keys too short to be secrets are left alone: they could be any word of an answer. */
 void credential_scrub(const struct credential *credential, char *p, size_t n)
 {
-    if (credential == NULL)
+    if (credential == NULL || n == 0)
         return;
     const char *key = credential->header + sizeof PREFIX - 1;
     size_t length = strlen(key);
